@@ -1,6 +1,7 @@
 """The memory store keeps the contract, and wakes readers by futures."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -93,6 +94,31 @@ async def test_what_is_forgotten_on_demand_takes_nothing_any_more() -> None:
 
     assert await store.purge() == []
     assert (await store.get(last.id)).status is Status.COMPLETED
+
+
+async def slow_run(store: MemoryStore) -> RunRecord:
+    """Return a run that ended after events with a pause between them."""
+    run = await claimed(store)
+    for seq in range(1, 41):
+        block = replace(chunks(run.id, seq, 1), at=1_000.0 + seq)
+        await store.append(run.id, block, after=seq - 1, fence=run.fence)
+    await finish(store, run, after=40)
+    return run
+
+
+async def test_a_forgotten_run_gives_back_as_much_as_it_took_however_it_was_kept() -> None:
+    left: list[int] = []
+    for earlier in (0, 60):
+        store = MemoryStore(clock=MovingClock(), ended_bytes=200_000)
+        for run in [await slow_run(store) for _ in range(earlier)]:
+            await store.purge(run.id)
+        for _ in range(60):
+            await slow_run(store)
+        await store.purge()
+        left.append(len(await store.find(Query(everyone=True, limit=100))))
+
+    assert 0 < left[0] < 60
+    assert left[0] == left[1]
 
 
 async def test_what_a_run_was_given_counts_as_what_it_wrote() -> None:

@@ -64,8 +64,8 @@ class MemoryStore(MemoryDeliveries, MemoryQueue, MemoryRevocations):
         MemoryDeliveries.__init__(self, clock or SystemClock())
         MemoryQueue.__init__(self)
         MemoryRevocations.__init__(self)
-        self._ids: dict[str, None] = {}
-        """Every run, in the order of their creation."""
+        self._ids: dict[str, int] = {}
+        """Every run, in the order of their creation, with its share of ``ended_bytes``."""
         self._entries: dict[str, Entry] = {}
         self._archive = Archive()
         """The runs that have no entry."""
@@ -100,7 +100,7 @@ class MemoryStore(MemoryDeliveries, MemoryQueue, MemoryRevocations):
         entry.read_until = now = self._clock.monotonic()
         if run.not_before is not None and not run.is_queued:
             entry.lease_until = now + max(0.0, run.not_before - run.created_at)
-        self._ids[run.id], self._entries[run.id] = None, entry
+        self._ids[run.id], self._entries[run.id] = 0, entry
         for place in _places(run):
             self._live[place] = self._live.get(place, 0) + 1
         self._lookout.note(entry)
@@ -269,7 +269,7 @@ class MemoryStore(MemoryDeliveries, MemoryQueue, MemoryRevocations):
         self._lookout.drop(entry)
         if entry.inbox is not None:
             entry.inbox.wake()
-        size = entry.size()
+        self._ids[record.id] = size = entry.size()
         self._ended_bytes += size
         heapq.heappush(self._expiries, (self._clock.monotonic() + record.retention, record.id))
         old = self._archive.next(entry, size)
@@ -315,9 +315,8 @@ class MemoryStore(MemoryDeliveries, MemoryQueue, MemoryRevocations):
         return purged
 
     def _forget(self, run_id: str) -> None:
-        del self._ids[run_id]
+        self._ended_bytes -= self._ids.pop(run_id)
         entry = self._entries.pop(run_id, None) or self._archive.pop(run_id)
-        self._ended_bytes -= entry.size()
         if entry.key is not None:
             self._keys.pop(entry.key, None)
         entry.wake_all()
