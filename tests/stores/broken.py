@@ -367,6 +367,7 @@ class PurgesByAge(MemoryStore):
             if now >= entry.record.created_at + entry.record.retention
         ]
         for each in old:
+            self._lookout.drop(self._entries[each])
             self._forget(each)
         return old
 
