@@ -133,6 +133,7 @@ import asyncio
 from contextlib import asynccontextmanager
 from unittest.mock import patch
 
+from django.contrib.admin.utils import quote
 from django.contrib.auth.models import Permission, User
 from django.test import AsyncClient, TransactionTestCase
 from yieldwire.errors import NotFound, StoreError
@@ -172,7 +173,7 @@ class AdminTests(TransactionTestCase):
         client = await self.staff()
         async with opened():
             run = await actions.start(print_labels, name="x")
-            answers = [await client.get(path) for path in (LIST, f"{LIST}{run.id}/change/")]
+            answers = [await client.get(path) for path in (LIST, f"{LIST}{quote(run.id)}/change/")]
 
         self.assertEqual([answer.status_code for answer in answers], [403, 403])
 
@@ -189,10 +190,10 @@ class AdminTests(TransactionTestCase):
                     {"action": "print_labels", "owner": "o&o", "status": "nonsense"},
                 )
             ]
-            page = await client.get(f"{LIST}{run.id}/change/")
+            page = await client.get(f"{LIST}{quote(run.id)}/change/")
             refused = [
                 await client.post(LIST, {"run": run.id}),
-                await client.post(f"{LIST}{run.id}/change/"),
+                await client.post(f"{LIST}{quote(run.id)}/change/"),
             ]
             missing = await client.get(f"{LIST}nothing/change/")
             snapshot = await run.snapshot()
@@ -235,7 +236,7 @@ class AdminTests(TransactionTestCase):
             for error in (NotFound("gone"), StoreError("a damaged log")):
                 with patch("yieldwire.app.App.snapshot", side_effect=error):
                     page = await client.get(LIST, {"owner": "lost"})
-                self.assertContains(page, run.id)
+                self.assertContains(page, quote(run.id))  # only in the URL
 
     def test_a_wsgi_server_does_not_have_the_runs(self):
         self.client.force_login(User.objects.create_superuser("eve"))
