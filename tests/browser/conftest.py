@@ -10,7 +10,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright, expect
 
 from tests.support.command import CommandServer
-from tests.support.long import IS_LONG
+from tests.support.long import IS_LONG, leave_out
 from tests.support.server import ROOT
 
 CHROMIUM = "/usr/bin/chromium-headless-shell"
@@ -105,9 +105,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Leave the variants that differ least to ``make test-long`` and ``BROWSER=all``."""
     if EVERY_VARIANT:
         return
-    left = [item for item in items if isinstance(item, pytest.Function) and _is_variant(item)]
-    config.hook.pytest_deselected(items=left)
-    items[:] = [item for item in items if item not in left]
+    leave_out(config, items, _is_variant)
 
 
 def _is_variant(item: pytest.Function) -> bool:

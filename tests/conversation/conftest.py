@@ -15,7 +15,7 @@ from tests.conversation.ways import StoryPlace, Way
 from tests.conversation.ways.node import NodeClients
 from tests.stores.test_postgres import postgres_store
 from tests.stores.test_redis import redis_store
-from tests.support.long import IS_LONG
+from tests.support.long import IS_LONG, leave_out
 from tests.support.server import ThreadServer
 from tests.support.story import Story
 from yieldwire.log import snapshot
@@ -117,9 +117,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """
     if IS_LONG:
         return
-    left = [item for item in items if isinstance(item, pytest.Function) and _is_variant(item)]
-    config.hook.pytest_deselected(items=left)
-    items[:] = [item for item in items if item not in left]
+    leave_out(config, items, _is_variant)
 
 
 def _is_variant(item: pytest.Function) -> bool:
