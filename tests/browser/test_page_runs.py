@@ -99,6 +99,8 @@ async def test_a_run_is_repeated_with_integers_that_a_browser_cannot_count(
     await expect(panel.locator("[data-role=result]")).to_have_text("9007199254740994")
     await page.reload()
     await expect(panel.locator("[data-role=result]")).to_have_text("9007199254740994")
+    # The run's action is known only once its entry in the list has arrived too.
+    await expect(panel.locator("[data-role=again]")).to_be_visible()
 
     await page.evaluate("document.activeElement.blur()")
     await page.keyboard.press("a")
