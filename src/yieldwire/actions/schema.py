@@ -15,6 +15,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import from_json, to_json
 
 from yieldwire.actions.dependency import Dependency
+from yieldwire.actions.encoding import Encode, encoding_of
 from yieldwire.actions.function import check_function, hints_of, name_of
 from yieldwire.actions.jsonschema import WireSchema, reason_of
 from yieldwire.actions.parameter import PREFIX, Injected, Parameters
@@ -38,30 +39,24 @@ class Output:
         self._adapter: TypeAdapter[Any] | None = None
         if annotation is not Any:
             self._adapter = TypeAdapter(cast("Any", annotation))
-        self.encoder: Final = self._encoder()
-        """Encodes a value as JSON. Called as ``encoder(value, **ENCODING)``."""
-        self.encode_checked: Final = self._checked_encoder()
+        adapter: TypeAdapter[Any] = self._adapter or TypeAdapter(Any)
+        self.encoding: Final = encoding_of(annotation, adapter)
+        """How a value is encoded as JSON."""
+        self.encode_checked: Final = self._checked_encoder(adapter)
         """The same, but raises `pydantic.ValidationError` for a value that does not match."""
 
-    def _encoder(self) -> Callable[..., bytes]:
-        # The inner serializer: `TypeAdapter.dump_json` costs three times as much.
-        adapter: TypeAdapter[Any] = self._adapter or TypeAdapter(Any)
-        return adapter.serializer.to_json
+    def _checked_encoder(self, adapter: TypeAdapter[Any]) -> Encode:
+        # The inner validator costs least; a closure, because it can be called for every event.
+        encode, validate = self.encoding.full, adapter.validator.validate_python
 
-    def _checked_encoder(self) -> Callable[..., bytes]:
-        encode = self.encoder
-        # The inner validator, as above; a closure, because it can be called for every event.
-        adapter: TypeAdapter[Any] = self._adapter or TypeAdapter(Any)
-        validate = adapter.validator.validate_python
-
-        def checked(value: object, *, by_alias: bool = True, warnings: bool = False) -> bytes:
-            return encode(validate(value), by_alias=by_alias, warnings=warnings)
+        def checked(value: object) -> bytes:
+            return encode(validate(value))
 
         return checked
 
     def encode(self, value: object) -> bytes:
         """Return ``value`` as JSON."""
-        return self.encoder(value, **ENCODING)
+        return self.encoding.full(value)
 
     def read(self, value: Json) -> object:
         """Return ``value``, plain JSON, converted to the type."""

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, Final, TypeVar
 
 from yieldwire.actions.context import Context
+from yieldwire.actions.encoding import Encoding
 from yieldwire.actions.middleware import Middleware, enter_middleware
 from yieldwire.actions.schema import Output
 from yieldwire.actions.track import REPORTER
@@ -61,7 +62,7 @@ class Attempt(Tools):
     ) -> None:
         self.audience: Final = audience
         log = watched(services.store, run, services.watch)
-        writer = LogWriter(log, run, _encoder(services, work), services.limits, audience)
+        writer = LogWriter(log, run, _encoding(services, work), services.limits, audience)
         super().__init__(services, run, work, writer, own)
         writer.spawn_flush = self._spawn_flush
         self._task: asyncio.Task[Any] | None = None
@@ -379,8 +380,10 @@ class Attempt(Tools):
             self.own(self._end_later(kind, data))
 
 
-def _encoder(services: Services, work: Work) -> Callable[..., bytes]:
+def _encoding(services: Services, work: Work) -> Encoding:
     chunk = work.action.signature.chunk
     if chunk is None:
-        return _ANYTHING.encoder
-    return chunk.encode_checked if services.checks_chunks() else chunk.encoder
+        return _ANYTHING.encoding
+    if services.checks_chunks():
+        return Encoding(chunk.encode_checked, chunk.encode_checked)
+    return chunk.encoding

@@ -12,6 +12,7 @@ from abc import abstractmethod
 from collections.abc import Awaitable, Callable
 from typing import ClassVar, Protocol
 
+from yieldwire.actions.encoding import Encoding
 from yieldwire.errors import LimitExceeded, StoreError, YieldwireError
 from yieldwire.executors import RunLimits
 from yieldwire.executors.audience import Audience
@@ -59,11 +60,11 @@ class Submitter(LoopReporter):
         self,
         store: Log,
         run: RunRecord,
-        encode: Callable[..., bytes],
+        encoding: Encoding,
         limits: RunLimits,
         audience: Audience,
     ) -> None:
-        super().__init__(run, encode, limits, asyncio.get_running_loop())
+        super().__init__(run, encoding, limits, asyncio.get_running_loop())
         self._store, self._audience = store, audience
         self._submit: Submit | None = getattr(store, Submit.NAME, None)
         self._unsettled: Block | None = None

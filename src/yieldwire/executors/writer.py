@@ -11,12 +11,13 @@ What is collected is limited, however long nobody awaits: see `Pending`.
 
 import asyncio
 import types
-from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+from collections.abc import AsyncGenerator, Coroutine, Generator
 from functools import partial
 from typing import Any, Final, TypeVar
 
+from yieldwire.actions.encoding import Encoding
 from yieldwire.actions.running import Thread
-from yieldwire.errors import AppendConflict, Fenced, LimitExceeded, StoreError
+from yieldwire.errors import AppendConflict, Fenced, InvalidOutput, LimitExceeded, StoreError
 from yieldwire.errors.debug import at_yield
 from yieldwire.executors import RunLimits
 from yieldwire.executors.audience import Audience
@@ -58,11 +59,11 @@ class LogWriter(Submitter):
         self,
         store: Log,
         run: RunRecord,
-        encode: Callable[..., bytes],
+        encoding: Encoding,
         limits: RunLimits,
         audience: Audience,
     ) -> None:
-        super().__init__(store, run, encode, limits, audience)
+        super().__init__(store, run, encoding, limits, audience)
         self.bridge: Thread | None = None
         self.tracked: object | None = None
         self._ending: tuple[Block, EventType] | None = None
@@ -83,8 +84,7 @@ class LogWriter(Submitter):
             InvalidOutput: If one does not match its type, or cannot be written as JSON.
             UsageError: If something follows the `Result`.
         """
-        # The same as `put`, without the call and with `ENCODING` written out: this runs for
-        # nearly every event.
+        # The same as `put`, without the calls: this runs for nearly every event.
         encode, most, time = self._encode, self._checked_bytes, self._time
         rest = chunks
         try:
@@ -93,9 +93,9 @@ class LogWriter(Submitter):
                     if type(chunk) is Result:
                         return await last_word(chunk, chunks)
                     try:
-                        data = encode(chunk, by_alias=True, warnings=False)
-                    except Exception as exc:
-                        raise at_yield(self._refused(chunk, exc), chunks) from exc
+                        data = encode(chunk)
+                    except Exception:  # noqa: BLE001 - each encoder has its own
+                        data = self._encoded_at_yield(chunk, chunks)
                     size = len(data)
                     if size > most and (refusal := self._refusal_of(chunk, data)):
                         raise at_yield(refusal, chunks)
@@ -119,6 +119,12 @@ class LogWriter(Submitter):
                     return None
         finally:
             await chunks.aclose()
+
+    def _encoded_at_yield(self, chunk: object, chunks: AsyncGenerator[object, None]) -> bytes:
+        try:
+            return self._encoded_anyway(chunk)
+        except InvalidOutput as exc:
+            raise at_yield(exc, chunks) from exc.__cause__
 
     def put(self, chunk: object, /) -> None:
         """Take a chunk; it is written when the action waits, or drains.
