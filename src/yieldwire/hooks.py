@@ -145,6 +145,8 @@ class Watch:
         self.store_called: Final = _each(hooks, "store_called")
         self.swept: Final = _each(hooks, "swept")
         self._carrying: Final = _defining(hooks, "carried")
+        self.has_carried: Final = bool(self._carrying)
+        """Whether a hook has something to carry from a start."""
         self.has_blocks: Final = self.block_appended is not _nothing
         """Whether a hook is told about blocks."""
         self.has_attempt_ends: Final = self.attempt_ended is not _nothing
@@ -158,8 +160,6 @@ class Watch:
 
     def carrying(self, run: RunRecord) -> dict[str, bytes]:
         """Return the fields of a run that is not created yet which change for what hooks carry."""
-        if not self._carrying:
-            return {}
         carried = dict[str, str]()
         for hook in self._carrying:
             _guarded("carried", lambda hook=hook: carried.update(hook.carried(run)))

@@ -255,7 +255,7 @@ class Action(Runnable[P, R, T]):
         head, *rest = self.name.split("_")
         return head + "".join(part[:1].upper() + part[1:] for part in rest)
 
-    @property
+    @cached_property
     def method(self) -> str:
         """The HTTP method that starts a run: ``GET`` of a feed, ``POST`` of any other action."""
         return "GET" if self.options.is_feed else "POST"

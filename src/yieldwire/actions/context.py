@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ParamSpec, TypeVar, overload
+from typing import Any, Final, ParamSpec, TypeVar, overload
 
 from yieldwire.actions.batch import Batch
 from yieldwire.actions.blocking import Blocking
@@ -21,17 +21,17 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # a frozen one takes longer to create, for each request
 class RequestFacts:
     """Plain facts about the request that started a run; they also reach a worker.
 
     ``headers`` has lower-case names and leaves out every header that carries a secret.
     """
 
-    method: str = ""
-    path: str = ""
-    client: str | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
+    method: Final[str] = ""
+    path: Final[str] = ""
+    client: Final[str | None] = None
+    headers: Final[Mapping[str, str]] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Json]:
         """Return the facts as plain JSON."""

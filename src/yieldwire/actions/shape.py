@@ -5,6 +5,7 @@ import inspect
 import types
 from collections.abc import Callable, Iterator
 from enum import StrEnum
+from functools import cached_property
 from typing import Annotated, Any, Final, Union, get_args, get_origin
 
 from yieldwire.actions.marker import parts_of
@@ -23,12 +24,12 @@ class Shape(StrEnum):
     ASYNC_FUNCTION = "async function"
     FUNCTION = "function"
 
-    @property
+    @cached_property
     def is_blocking(self) -> bool:
         """Whether the function runs in its own thread."""
         return self in _IN_THREADS
 
-    @property
+    @cached_property
     def streams(self) -> bool:
         """Whether the action has chunks."""
         return self not in _WITHOUT_CHUNKS

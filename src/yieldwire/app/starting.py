@@ -96,7 +96,7 @@ class Starts:
             raise
 
     async def _begin(self, request: StartRequest) -> RunRecord:
-        app, data = self._app, request.input
+        app, data = self._app, None if request.read is not None else request.input
         try:
             ctx = await self._admit(request)
             urls: Mapping[str, Sequence[str]] = {}
@@ -113,9 +113,11 @@ class Starts:
         try:
             opening = app.lifetime.current
             admission = admission_of(request, start.record, app.max_runs, app.claim_within)
-            carried = app.watch.carrying(start.record)
-            if changes := {**urls, **_times(request, start.record), **carried}:
-                start.record = start.record.changed(**changes)
+            times = request.not_before is not None or request.linger is not None
+            if times or urls or app.watch.has_carried:
+                start.record = start.record.changed(
+                    **urls, **_times(request, start.record), **app.watch.carrying(start.record)
+                )
             if start.has_files:
                 await start.keep()
             if request.place is not None:

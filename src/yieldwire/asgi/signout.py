@@ -53,6 +53,8 @@ class SignOuts:
         Raises:
             Unauthorized: If the access was revoked, or has expired, since the request came.
         """
+        if caller.owner is None and caller.expires_at is None:
+            return  # anonymous, without a link
         if caller.has_expired or self.has(caller):
             raise Unauthorized
 

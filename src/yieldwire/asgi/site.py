@@ -27,7 +27,7 @@ from yieldwire.asgi.safety import Safety
 from yieldwire.asgi.signout import SignOuts, ask_again
 from yieldwire.describe.openapi import OpenAPI
 from yieldwire.errors import MethodNotAllowed, NotFound, RateLimited, Unauthorized, UsageError
-from yieldwire.log.events import Block
+from yieldwire.log.events import Block, EventType
 from yieldwire.log.run import RunRecord, Status
 from yieldwire.log.transitions import needs_readers
 from yieldwire.runs.access import Caller, Identity, anonymous, caller_with
@@ -251,7 +251,9 @@ class Site:
         page = await app.store.read(run.id, 0, max_bytes=PAGE_BYTES)
         if caller.owner is not None and (caller.has_expired or self.sign_outs.has(caller)):
             return None
-        return page if app.debug else [block.without_debug() for block in page]
+        if app.debug or not page or page[-1].end is not EventType.ERROR:
+            return page
+        return [block.without_debug() for block in page]
 
     def watch(self, exchange: Exchange) -> DisconnectWatch:
         """Return what ends the work for a request, as `Disconnected`, if its client leaves."""

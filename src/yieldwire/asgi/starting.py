@@ -251,9 +251,8 @@ def _state(run_id: str, status: Status, first_seq: int, standing: Standing | Non
 
 def _early_error(page: Sequence[Block]) -> ErrorObject | None:
     """Return the error of a run that ended before it had any other event."""
-    if len(page) != 1 or page[0].end in {None, EventType.DONE} or page[0].first != page[0].last:
-        return None
-    if page[0].first != 1:
+    end = page[-1].end if len(page) == 1 else None
+    if end is None or end is EventType.DONE or page[0].last != 1:
         return None
     (event,) = page[0].events()
     return ErrorObject.from_dict(event.value)

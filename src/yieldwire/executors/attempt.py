@@ -74,7 +74,7 @@ class Attempt(Tools):
         """Whether this attempt has lost the run and must not write its end."""
         self.is_leased = True
         """Whether a sweep ends the run if this process cannot."""
-        self.renewed_at: float = asyncio.get_running_loop().time()
+        self.renewed_at: float = 0.0
         """When the lease was last known to be held, by the loop's clock."""
         self.restart_delay: float | None = None
         """Seconds until the next attempt, if this one has ended for another."""

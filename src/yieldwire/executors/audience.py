@@ -53,7 +53,9 @@ class Audience(Backpressure):
         self.limit(ahead_bytes)
 
     def end(self) -> None:
-        """End the attempt: those who wait look into the store."""
+        """End the attempt: those who wait look into the store. Calling it again has no effect."""
+        if not self.is_live:
+            return
         self.is_live = False
         self.close()
         for reader in list(self._waiting):

@@ -49,7 +49,7 @@ class Budget:
         self.log_bytes: int = 0
         """The size of the log in bytes."""
         # A store that restarts the run writes that itself, and does not know the limits.
-        restarts = min(max(0, run.retries + 1 - run.attempt), _RESTARTS)
+        restarts = min(max(0, run.retries + 1 - run.attempt), _RESTARTS) if run.retries else 0
         kept = END_BYTES + restarts * _RESTART_BYTES
         self._most_bytes = limits.max_bytes - kept
         self._most_events = limits.max_events - 1 - restarts if run.keep is None else sys.maxsize

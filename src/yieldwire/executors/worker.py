@@ -60,8 +60,6 @@ class Worker:
         self._own: Final = self._chores.own
         self._attempts: dict[str, Attempt] = {}
         self._queued: dict[str, asyncio.Task[None]] = {}
-        self._prepared: dict[str, Work] = {}
-        """The work of runs whose task has not begun yet."""
         self._again: set[str] = set()
         """Runs that were enqueued while an older attempt at them was still running here."""
         self._delayed: dict[str, asyncio.TimerHandle] = {}
@@ -87,11 +85,9 @@ class Worker:
             self._again.add(run_id)
         else:
             run, work = (None, None) if prepared is None else prepared.take()
-            if work is not None:
-                self._prepared[run_id] = work
             # `_leave` is not a `finally`: a task that is cancelled before its first step has none.
-            leave = partial(self._leave, run_id)
-            self._queued[run_id] = self._runs.own(self._execute(run_id, run), leave)
+            leave = partial(self._leave, run_id, work)
+            self._queued[run_id] = self._runs.own(self._execute(run_id, run, work), leave)
 
     def audience(self, run_id: str, /) -> Audience:
         """Return the readers of a run in this process, whether it is executed here or not."""
@@ -150,8 +146,7 @@ class Worker:
         await attempt.hand_over()
         await self._release(attempt.run)
 
-    async def _execute(self, run_id: str, run: RunRecord | None) -> None:
-        work = self._prepared.pop(run_id, None)
+    async def _execute(self, run_id: str, run: RunRecord | None, work: Work | None) -> None:
         try:
             if run is None:
                 run = await self._ask(run_id, partial(self._store.get, run_id))
@@ -184,18 +179,17 @@ class Worker:
         except StoreError:
             logger.exception("the run is left to a sweep", extra={"run_id": run_id})
 
-    def _leave(self, run_id: str, task: asyncio.Task[None]) -> None:
-        if (work := self._prepared.pop(run_id, None)) is not None:
-            work.close()  # it was cancelled before its first step
+    def _leave(self, run_id: str, work: Work | None, task: asyncio.Task[None]) -> None:
         self._queued.pop(run_id, None)
-        attempt = self._attempts.pop(run_id, None)
+        attempt, delay = self._attempts.pop(run_id, None), None
         if attempt is not None:
             attempt.audience.end()
             if attempt.audience.has_readers:  # they follow the next attempt as well
                 self._audiences[run_id] = attempt.audience
-        # A run of a queue waits there for its next attempt, which any process can take.
-        is_queued = attempt is not None and attempt.run.queue is not None
-        delay = None if attempt is None or is_queued else attempt.restart_delay
+            if attempt.run.queue is None:  # else any process can take the next attempt from there
+                delay = attempt.restart_delay
+        elif work is not None:
+            work.close()  # again, unless the task was cancelled before its first step
         if self._is_closing:
             if attempt is None or delay is not None:
                 self._left[run_id] = None
@@ -236,6 +230,7 @@ class Worker:
             recorded = await self._ask(run.id, partial(self._store.saved, run.id))
             attempt.resume(await self._past(run, recorded))
         if self._lease is not None:
+            attempt.renewed_at = asked_at
             await self._confirm(attempt, asked_at, self._lease)
         self._attempts[run_id] = attempt
         # A detached run does not need readers, so it does not wait for them.

@@ -5,7 +5,7 @@ status follows another.
 Rule 2: this module does no I/O and does not know its callers.
 """
 
-from base64 import urlsafe_b64encode
+from binascii import b2a_base64
 from collections.abc import Sequence
 from enum import StrEnum
 from os import urandom
@@ -176,7 +176,10 @@ def distinct_labels(labels: object) -> tuple[str, ...]:
     return distinct
 
 
+_URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
+
+
 def new_run_id() -> str:
     """Return a run id: a letter and 20 characters of 6 random bits each, never used before."""
     # The letter keeps an id from looking like an option on a command line.
-    return "r" + urlsafe_b64encode(urandom(15)).decode()
+    return "r" + b2a_base64(urandom(15), newline=False).translate(_URL_SAFE).decode()

@@ -36,6 +36,7 @@ from yieldwire.stores import (
 from yieldwire.stores.memory.archive import Archive
 from yieldwire.stores.memory.deliveries import MemoryDeliveries
 from yieldwire.stores.memory.entry import Entry
+from yieldwire.stores.memory.live import Live
 from yieldwire.stores.memory.lookout import Lookout
 from yieldwire.stores.memory.queue import MemoryQueue
 from yieldwire.stores.memory.revocations import MemoryRevocations
@@ -74,8 +75,7 @@ class MemoryStore(MemoryDeliveries, MemoryQueue, MemoryRevocations):
         """Refused keys with the time until when, the oldest first."""
         self._feeds: dict[str, str] = {}
         """The run of each shared feed, until it ends or is asked to stop."""
-        self._live: dict[tuple[str, str | None], int] = {}
-        """How many unfinished runs there are, by caller and by caller and action."""
+        self._live = Live()
         self._lookout = Lookout()
         self._expiries: list[tuple[float, str]] = []
         self._ended_bytes, self._max_ended_bytes = 0, ended_bytes
@@ -101,9 +101,8 @@ class MemoryStore(MemoryDeliveries, MemoryQueue, MemoryRevocations):
         if run.not_before is not None and not run.is_queued:
             entry.lease_until = now + max(0.0, run.not_before - run.created_at)
         self._ids[run.id], self._entries[run.id] = 0, entry
-        for place in _places(run):
-            self._live[place] = self._live.get(place, 0) + 1
-        self._lookout.note(entry)
+        self._live.add(run)
+        self._lookout.add(entry)
         if run.queue is not None:
             self._see_queued(entry)
         if admission.key is not None:
@@ -138,9 +137,8 @@ class MemoryStore(MemoryDeliveries, MemoryQueue, MemoryRevocations):
         return None
 
     def _check_limits(self, run: RunRecord, admission: Admission) -> None:
-        every, same = _places(run)
-        live = self._live
-        too_many(run, admission, same=live.get(same, 0), every=live.get(every, 0))
+        live = self._live.of_caller(run)
+        too_many(run, admission, same=live.get(run.action, 0), every=sum(live.values()))
 
     async def get(self, run_id: str, /) -> RunRecord:
         """Return the run's current record."""
@@ -262,10 +260,7 @@ class MemoryStore(MemoryDeliveries, MemoryQueue, MemoryRevocations):
 
     def _end(self, entry: Entry) -> None:
         record, entry.lease_until = entry.record, None
-        for place in _places(record):
-            self._live[place] -= 1
-            if not self._live[place]:
-                del self._live[place]
+        self._live.drop(record)
         self._lookout.drop(entry)
         if entry.inbox is not None:
             entry.inbox.wake()
@@ -380,8 +375,3 @@ class MemoryStore(MemoryDeliveries, MemoryQueue, MemoryRevocations):
 
 def _is_over(record: RunRecord) -> bool:
     return record.ended_at is not None or record.cancel_reason is not None
-
-
-def _places(run: RunRecord) -> tuple[tuple[str, str | None], tuple[str, str | None]]:
-    """Return where an unfinished run is counted: for its caller, and for the action of those."""
-    return (run.quota_key, None), (run.quota_key, run.action)

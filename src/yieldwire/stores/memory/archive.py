@@ -20,6 +20,8 @@ RECENT: Final = 16
 ARCHIVED_BYTES: Final = 16 * 1024
 """The maximum size of an archived run: a larger one has few objects for its size."""
 
+_FORMAT: Final = 2
+"""The version of marshal's format: later ones search the values for any that are the same."""
 _STATUS: Final = RunRecord._fields.index("status")
 
 
@@ -68,11 +70,11 @@ class Archive:
         """Archive a run, and return whether that is possible."""
         run = entry.record
         facts: list[Any] = [*run]
-        facts[_STATUS] = str(run.status)
-        blocks = [_plain(piece) for piece in entry.pieces]  # the end of a log is never in its tail
+        facts[_STATUS] = run.status.value
+        blocks = [*map(_plain, entry.pieces)]  # the end of a log is never in its tail
         kept = facts, entry.key, entry.fingerprint, entry.checkpoints, blocks
         try:
-            self._runs[run.id] = marshal.dumps(kept)
+            self._runs[run.id] = marshal.dumps(kept, _FORMAT)
         except ValueError:
             return False  # a value has an application's own type
         self._owners[run.id] = run.owner
@@ -81,8 +83,8 @@ class Archive:
 
 def _plain(piece: Block | Pack) -> tuple[int, int, bytes, str | None, float]:
     block = piece.block(0, sys.maxsize) if isinstance(piece, Pack) else piece
-    end = None if block.end is None else str(block.end)
-    return block.first, block.last, block.body, end, block.at
+    end = block.end
+    return block.first, block.last, block.body, None if end is None else end.value, block.at
 
 
 def _record(facts: list[Any]) -> RunRecord:

@@ -5,7 +5,7 @@ import math
 import sys
 from array import array
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from operator import attrgetter
@@ -112,8 +112,11 @@ class Entry:
         page, size = list[Block](), 0
         if after >= self.seq:
             return page
-        place = max(0, bisect_right(self.pieces, after + 1, key=_FIRST) - 1)
-        for piece in chain(islice(self.pieces, place, None), self._newest()):
+        pieces: Iterable[Block | Pack] = self.pieces
+        if after >= self.first_seq:
+            place = max(0, bisect_right(self.pieces, after + 1, key=_FIRST) - 1)
+            pieces = islice(pieces, place, None)
+        for piece in chain(pieces, self._newest()) if self.tail else pieces:
             while after < piece.last and size < max_bytes:
                 if isinstance(piece, Pack):
                     block = piece.block(after, max_bytes - size)
@@ -150,12 +153,13 @@ class Entry:
     def size(self) -> int:
         """Return about how many bytes the run takes."""
         record = self.record
-        log = sum([len(piece.body) + _BLOCK_BYTES for piece in self.pieces])
-        log += sum(map(len, self.tail)) + _TIME_BYTES * (self.seq - self.first_seq + 1)
-        facts = len(record.input) + len(record.context) + sum(map(len, record.labels))
-        inbox = 0 if self.inbox is None else self.inbox.size()
-        saved = sum(map(len, self.checkpoints.values()))
-        return _RUN_BYTES + facts + log + inbox + saved
+        size = _RUN_BYTES + len(record.input) + len(record.context)
+        size += _TIME_BYTES * (self.seq - self.first_seq + 1)
+        for piece in self.pieces:
+            size += len(piece.body) + _BLOCK_BYTES
+        for some in (self.tail, record.labels, self.checkpoints.values()):
+            size += sum(map(len, some))
+        return size if self.inbox is None else size + self.inbox.size()
 
     def opened_inbox(self) -> MemoryInbox:
         """Return the run's inbox, which is created if it has none yet."""

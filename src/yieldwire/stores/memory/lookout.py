@@ -1,12 +1,17 @@
 """Runs by the second in which a sweep looks at them, so that it looks at few.
 
 Each run is listed under the second at which it can be due at the earliest, and listed again if
-that has been postponed.
+that has been postponed. The next sweep looks at every new run: most are over by then, and when
+they could have been due is never asked.
 """
 
 import math
+from typing import Final
 
 from yieldwire.stores.memory.entry import Entry
+
+_NEXT_SWEEP: Final = -math.inf
+"""Before every second."""
 
 
 class Lookout:
@@ -14,6 +19,11 @@ class Lookout:
 
     def __init__(self) -> None:
         self._looks: dict[float, dict[str, Entry]] = {}
+
+    def add(self, entry: Entry) -> None:
+        """Make the next sweep look at a new run."""
+        entry.look_at = _NEXT_SWEEP
+        self._looks.setdefault(_NEXT_SWEEP, {})[entry.record.id] = entry
 
     def note(self, entry: Entry) -> None:
         """Make a sweep look at the run when it can be due."""
