@@ -16,10 +16,11 @@ from uvicorn.protocols.websockets import websockets_sansio_impl, wsproto_impl
 
 from tests.support.calls import Message, get
 from yieldwire.asgi.servers import (
-    chunked_writer_of,
+    chunked_transport_of,
     is_servers_own,
     is_servers_own_socket,
     receives_on_futures,
+    write_chunk,
 )
 
 
@@ -142,24 +143,24 @@ async def begun(headers: Sequence[tuple[bytes, bytes]] = ()) -> tuple[Any, Pipe]
 @pytest.mark.parametrize("size", [1, 15, 16, 100, 70_000])
 async def test_a_piece_is_written_to_the_connection_as_uvicorn_sends_it(size: int) -> None:
     (send, sent), (other, written) = await begun(), await begun()
-    writer = chunked_writer_of(other)
-    assert writer is not None
+    transport = chunked_transport_of(other)
+    assert transport is not None
 
     await send({"type": "http.response.body", "body": b"x" * size, "more_body": True})
 
-    assert writer.write(b"x" * size)
+    assert write_chunk(transport, b"x" * size)
     assert written.written == sent.written
 
 
 async def test_a_connection_that_is_closed_or_full_is_not_written_to() -> None:
     send, pipe = await begun()
-    writer = chunked_writer_of(send)
-    assert writer is not None
+    transport = chunked_transport_of(send)
+    assert transport is not None
 
     pipe.size = 100_000
-    assert not writer.write(b"x")
+    assert not write_chunk(transport, b"x")
     pipe.size, pipe.is_closed = 0, True
-    assert not writer.write(b"x")
+    assert not write_chunk(transport, b"x")
     assert pipe.written == b""
 
 
@@ -167,9 +168,9 @@ async def test_only_uvicorns_chunks_are_written_to_a_connection() -> None:
     whole, _ = await begun([(b"content-length", b"5")])
     chunked, _ = await begun()
 
-    assert chunked_writer_of(whole) is None
-    assert not any(map(chunked_writer_of, uvicorns_sends()))
-    assert not any(chunked_writer_of(wrap(chunked)) for wrap in WRAPPERS)
+    assert chunked_transport_of(whole) is None
+    assert not any(map(chunked_transport_of, uvicorns_sends()))
+    assert not any(chunked_transport_of(wrap(chunked)) for wrap in WRAPPERS)
 
 
 SOCKETS = [

@@ -5,6 +5,7 @@ import asyncio
 from tests.support.runs import SOON
 from yieldwire.executors.audience import AT_ONCE, Audience
 from yieldwire.log.events import Block, EventType
+from yieldwire.runs.outlet import Outlet
 from yieldwire.runs.reader import Reader
 from yieldwire.stores.memory import MemoryStore
 from yieldwire.testing.clock import MovingClock
@@ -43,12 +44,20 @@ def seqs(blocks: list[Block]) -> list[int]:
     return [seq for block in blocks for seq in range(block.first, block.last + 1)]
 
 
-async def follow(reader: Reader, heard: list[Block], *, takes: bool) -> None:
-    def take(block: Block) -> bool:
-        heard.append(block)
+class Sent(Outlet):
+    """Sends every block to a list."""
+
+    def __init__(self, heard: list[Block]) -> None:
+        super().__init__()
+        self.heard = heard
+
+    def send(self, block: Block) -> bool:
+        self.heard.append(block)
         return True
 
-    reader.begin(0, take=take if takes else None)
+
+async def follow(reader: Reader, heard: list[Block], *, takes: bool) -> None:
+    reader.begin(0, outlet=Sent(heard) if takes else None)
     async with reader:
         while (page := await reader.next(SOON)) is not None:
             heard.extend(page)

@@ -64,37 +64,29 @@ def has_closed(receive: object) -> bool:
     return is_closed
 
 
-class ChunkedWriter:
-    """Writes the body of a response of uvicorn to its connection, in chunks (RFC 9112, 7.1).
+def write_chunk(transport: Transport, body: bytes) -> bool:
+    """Write a piece of a body, which is not empty, as a chunk; return whether that was possible.
 
-    It does what `send` does with each piece, without a message and the steps around it.
+    If it was not, nothing is written: the connection is closed, or its buffer is full.
     """
-
-    __slots__ = ("_transport",)
-
-    def __init__(self, transport: Transport) -> None:
-        self._transport = transport
-
-    def write(self, body: bytes, /) -> bool:
-        """Write a piece of the body, which is not empty, and return whether that was possible.
-
-        If it was not, nothing is written: the connection is closed, or its buffer is full.
-        """
-        transport = self._transport
-        if transport.is_closing() or transport.get_write_buffer_size() > _BUFFERED:
-            return False
-        transport.write(b"%x\r\n%b\r\n" % (len(body), body))
-        return True
+    if transport.is_closing() or transport.get_write_buffer_size() > _BUFFERED:
+        return False
+    transport.write(b"%x\r\n%b\r\n" % (len(body), body))
+    return True
 
 
-def chunked_writer_of(send: object) -> ChunkedWriter | None:
-    """Return what writes the body of the response whose head ``send`` has sent, if it is known."""
+def chunked_transport_of(send: object) -> Transport | None:
+    """Return the connection of uvicorn's response whose head ``send`` has sent, if it is known.
+
+    The body is sent there in chunks (RFC 9112, 7.1). `write_chunk` does what ``send`` does with
+    each piece, without a message and the steps around it.
+    """
     if type(send) is not MethodType or not _is_uvicorns(send, {_HTTPTOOLS}, _SEND):
         return None
     response = send.__self__
     is_chunked = getattr(response, "chunked_encoding", None) is True
-    transport = getattr(response, "transport", None)
-    return ChunkedWriter(transport) if is_chunked and transport is not None else None
+    transport: Transport | None = getattr(response, "transport", None)
+    return transport if is_chunked else None
 
 
 def _is_uvicorns(method: MethodType, modules: Container[object], name: str) -> bool:

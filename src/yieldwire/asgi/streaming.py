@@ -3,16 +3,14 @@
 import logging
 import random
 from collections.abc import Awaitable, Sequence
-from contextvars import copy_context
 from typing import Final
 
 from pydantic_core import to_json
 
 from yieldwire.asgi.exchange import NO_STORE, BrokenOff, Exchange, Headers
-from yieldwire.asgi.servers import ChunkedWriter
+from yieldwire.asgi.sending import Sending
 from yieldwire.clock import Timing
 from yieldwire.codecs import Encoder
-from yieldwire.deadline import Unfinished, at_once
 from yieldwire.errors import ForeignCursor, NotFound, StoreError
 from yieldwire.log.cursor import Cursor, mark_of
 from yieldwire.log.events import Block, EventType, one_line
@@ -35,23 +33,15 @@ class Streaming:
     """One response that follows one run."""
 
     __slots__ = (
-        "_after",
         "_ahead",
-        "_caller",
-        "_carries_end",
-        "_context",
-        "_encode_block",
         "_encoder",
         "_exchange",
         "_is_quiet",
         "_keepalive",
         "_mark",
-        "_may_expire",
         "_reader",
-        "_rest",
-        "_send_message",
-        "_text_seq",
-        "_writer",
+        "_sending",
+        "_ticked",
         "followed",
     )
 
@@ -63,24 +53,16 @@ class Streaming:
         timing: Timing,
     ) -> None:
         self._exchange, self._reader, self._encoder = exchange, reader, encoder
-        self._send_message = exchange.send
-        self._encode_block, self._carries_end = encoder.encode, encoder.carries_end
+        self._sending = Sending(exchange, encoder, reader.caller)
         self._keepalive = timing.keepalive
-        self._writer: ChunkedWriter | None = None
-        self._caller = reader.caller
-        self._may_expire = reader.caller.expires_at is not None
-        self._after = 0
         self._mark: int | None = None
         """The mark of the event before the next one, if the run can wait."""
         self._ahead = b""
         """What is sent before the next event."""
-        self._text_seq = 0
-        """The place behind which nothing was sent, in a format that cannot take anything back."""
-        self._context = copy_context()
-        self._rest: Unfinished | None = None
-        """The rest of a send that has to wait."""
         self._is_quiet = True
-        """Whether nothing was sent since the last tick."""
+        """Whether this task has sent nothing since the last tick."""
+        self._ticked = 0
+        """The last seq that was sent by then."""
         self.followed: FollowedRun | None = None
         """The run, if it can wait in a queue or for its time."""
 
@@ -109,14 +91,15 @@ class Streaming:
         if not has_news and opening:
             await self._send(opening)
             opening = b""
-        self._after = self._text_seq = place.seq
-        self._mark = place.mark
+        self._ticked, self._mark = place.seq, place.mark
+        # What a run that can wait tells before its events is for this task.
+        is_direct = self.followed is None and self._exchange.sends_from_any_task
+        transport = self._exchange.chunked_transport()
+        self._sending.begin(place.seq, transport, is_direct=is_direct)
         end = page[-1].end if page else None
-        if end is None or self._caller.has_expired or self._reader.is_revoked:
+        if end is None or self._reader.caller.has_expired or self._reader.is_revoked:
             self._ahead = opening
-            take = self._take if self._exchange.sends_from_any_task else None
-            self._writer = self._exchange.chunked_writer()
-            self._reader.begin(place.seq, page, take, mark=place.mark)
+            self._reader.begin(place.seq, page, self._sending, mark=place.mark)
             return False
         self._reader.take_all(page)
         await self._end(opening + self._encode(page), end)
@@ -129,13 +112,13 @@ class Streaming:
             BrokenOff: If the format cannot say how the run ended, and it did not complete.
             Disconnected: If the connection is closed.
         """
-        encoder, reader = self._encoder, self._reader
+        encoder, reader, sending = self._encoder, self._reader, self._sending
         try:
             while (page := await reader.next(self._keepalive)) is not None:
-                if self._rest is not None:
-                    rest, self._rest = self._rest, None
+                if sending.rest is not None:
+                    rest, sending.rest = sending.rest, None
                     await self._exchange.within_time(rest)
-                if self._caller.has_expired or reader.is_revoked:
+                if reader.caller.has_expired or reader.is_revoked:
                     break
                 if self.followed is not None:
                     self._ahead += self._news(self.followed, page)
@@ -147,7 +130,7 @@ class Streaming:
                     await self._send(body)
         except NotFound:
             # Purged during the read: never a plain end, which would look like success.
-            self._ahead += encoder.reset(reader.run_id, self._after + 1)
+            self._ahead += encoder.reset(reader.run_id, sending.sent + 1)
         except (StoreError, ForeignCursor) as exc:
             # The reader reconnects for the rest, or to be told that its place is lost.
             logger.warning("a stream ends early: %s", exc, extra={"run_id": reader.run_id})
@@ -158,8 +141,8 @@ class Streaming:
 
     def close(self) -> None:
         """End a send that still waits: it can hold up others, who share its connection."""
-        if self._rest is not None:
-            self._rest.close()
+        if self._sending.rest is not None:
+            self._sending.rest.close()
 
     def _news(self, followed: FollowedRun, page: Sequence[Block]) -> bytes:
         """Return the frame before ``page`` that tells where the run waits, if that has changed."""
@@ -170,53 +153,18 @@ class Streaming:
         if news is None:
             return b""
         self._is_quiet = False
-        place = Cursor(self._reader.run_id, self._after, mark)
+        place = Cursor(self._reader.run_id, self._sending.sent, mark)
         return self._encoder.state(place, one_line(to_json(news)))
 
     def _encode(self, page: Sequence[Block]) -> bytes:
         if not page:
             self._exchange.check_connected()
-            is_quiet, self._is_quiet = self._is_quiet, True
+            is_quiet = self._is_quiet and self._sending.sent == self._ticked
+            self._is_quiet, self._ticked = True, self._sending.sent
             return self._encoder.keepalive() if is_quiet else b""
-        body = self._frames(page[0]) if len(page) == 1 else b"".join(map(self._frames, page))
-        if page[0].first > self._after + 1:
-            body = self._encoder.reset(self._reader.run_id, page[0].first) + body
-        self._after, self._is_quiet = page[-1].last, False
-        return body
-
-    def _frames(self, block: Block) -> bytes:
-        frames = self._encode_block(block)
-        if not self._carries_end:
-            if block.has(EventType.RESTARTED):
-                self._check_kept(block)
-            if frames:
-                self._text_seq = block.last
-        return frames
-
-    def _check_kept(self, block: Block) -> None:
-        sent = self._text_seq
-        for event in block.events():
-            if event.type is EventType.CHUNK:
-                sent = event.seq
-            elif event.type is EventType.RESTARTED and event.value.get("keep", 0) < sent:
-                # The text before it is not the run's text.
-                raise BrokenOff("The run restarted, which plain text cannot express.")
-
-    def _take(self, block: Block) -> bool:
-        # Called while `_follow` waits, by the block's appender: one task switch less per event.
-        # What is raised, and the rest of a send that has to wait, is for `_follow`.
-        if (self._may_expire and self._caller.has_expired) or self.followed is not None:
-            return False
-        encode = self._encode_block if self._carries_end else self._frames
-        body = encode(block)
-        self._after, self._is_quiet = block.last, False
-        writer = self._writer
-        if body and (writer is None or not writer.write(body)):
-            message = {"type": "http.response.body", "body": body, "more_body": True}
-            self._rest = self._context.run(at_once, self._send_message(message))
-            if self._rest is not None:
-                self._reader.wake()
-        return True
+        is_cut, self._is_quiet = page[0].first > self._sending.sent + 1, False
+        body = b"".join(map(self._sending.frames, page))
+        return self._encoder.reset(self._reader.run_id, page[0].first) + body if is_cut else body
 
     async def _end(self, body: bytes, end: EventType) -> None:
         if end is EventType.DONE or self._encoder.carries_end:

@@ -19,7 +19,7 @@ AT_ONCE: Final = 64
 
 
 class Listener(Protocol):
-    """A reader that waits."""
+    """Where a reader waits."""
 
     def deliver(self, block: Block, /) -> bool:
         """Take the block that was appended, and return whether it is sent. Must not raise."""
@@ -77,13 +77,13 @@ class Audience(Backpressure):
         only = self._only
         if only is not None:
             if only.deliver(block) and last > self.furthest:
-                if self._unread:
+                if self._ahead:
                     self.reached(last)
                 else:
                     self.furthest = last  # the same, without the call
         elif self._waiting:
             self._serve(block, list(self._waiting))
-        if last <= self.furthest and not self._unread:
+        if last <= self.furthest and not self._ahead:
             return False  # a reader has sent it: the same as `wrote`, without the call
         return self.wrote(last, len(block.body))
 

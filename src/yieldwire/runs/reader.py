@@ -10,7 +10,7 @@ have lost something meanwhile, the reader first checks that the log still has it
 import asyncio
 import math
 import secrets
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
 from functools import cached_property
 from typing import Final, Protocol, Self, TypeAlias
@@ -22,11 +22,10 @@ from yieldwire.log.cursor import mark_of
 from yieldwire.log.events import Block, EventType
 from yieldwire.log.run import RunRecord
 from yieldwire.runs.access import Caller
+from yieldwire.runs.outlet import Outlet
 from yieldwire.stores import RunStore
 
 Blocks: TypeAlias = Sequence[Block]
-Take: TypeAlias = Callable[[Block], bool]
-"""Takes a block at once, and returns whether it could; if not, `Reader.next` returns the block."""
 
 PAGE_BYTES: Final = 65_536
 """About the bytes sent at a time; a reader that does not read costs a few times that."""
@@ -40,12 +39,12 @@ class Gathering(Protocol):
     seq: int
     """The last seq that was published here."""
 
-    def wait(self, reader: "Reader", /) -> None:
-        """Serve ``reader``, which has everything up to ``seq``, until it stops waiting."""
+    def wait(self, outlet: Outlet, /) -> None:
+        """Deliver to ``outlet``, which has everything up to ``seq``, until it stops waiting."""
         ...
 
-    def stop_waiting(self, reader: "Reader", /) -> None:
-        """Serve ``reader`` no longer."""
+    def stop_waiting(self, outlet: Outlet, /) -> None:
+        """Deliver to ``outlet`` no longer."""
         ...
 
     def read(self, reader: object, seq: int, /) -> None:
@@ -68,8 +67,6 @@ class Reader:
     """Whether the reader was asked to leave because its caller lost access."""
     _mark: int | None = None
     """The mark of the event at which the reader began, until it has another."""
-    _at: float = 0.0
-    """When the reader's last event was written."""
 
     def __init__(  # noqa: PLR0913 - values that an application passes to each
         self,
@@ -91,12 +88,10 @@ class Reader:
         self._open_readers = set[Reader]() if open_readers is None else open_readers
         self._reading: asyncio.Task[object] | None = None
         """The task that waits for the store."""
-        self._waiter: asyncio.Future[Blocks] | None = None
-        """The wait in the audience."""
-        self._seq = 0
+        self._outlet = Outlet()
+        """The reader's place, and where blocks go while it waits in the audience."""
         self._generation = store.generation
         self._page: Blocks = ()
-        self._take: Take | None = None
         self._has_read = self._is_over = False
         # A run that does not need readers is not told about them.
         self._is_needed, self._held_until = is_needed, 0.0 if is_needed else math.inf
@@ -123,7 +118,6 @@ class Reader:
     async def close(self) -> None:
         """Leave."""
         self._open_readers.discard(self)
-        self._take = None  # its owner refers to this reader: a cycle would be freed late
         await self._end()
 
     def _come(self, after: int) -> None:
@@ -259,18 +253,19 @@ class Reader:
         self,
         after: int,
         page: Blocks = (),
-        take: Take | None = None,
+        outlet: Outlet | None = None,
         *,
         mark: int | None = None,
     ) -> None:
         """Start after ``after``, whose event has the mark. ``page`` was already read from there.
 
-        While the reader waits, each block that is appended in this process is passed to ``take``,
-        in the task that appended it, and `next` returns only those that it does not take.
+        While the reader waits, each block that is appended in this process is sent by ``outlet``,
+        in the task that appended it, and `next` returns only those that it does not send.
         """
         self._come(after)
-        self._seq, self._page, self._take = after, page, take
-        self._mark, self._at = mark, 0.0
+        self._outlet = outlet or Outlet()
+        self._outlet.seq, self._outlet.at = after, 0.0
+        self._page, self._mark = page, mark
         self._has_read = self._is_over = False
         self._audience.read(self, after)
 
@@ -283,7 +278,7 @@ class Reader:
         """Return the next page, or ``None`` after the run's last block, or when asked to leave.
 
         An empty page means that nothing came for ``tick`` seconds, or that `wake` or `interrupt`
-        was called. A returned page counts as sent when the next page is requested. What ``take``
+        was called. A returned page counts as sent when the next page is requested. What the outlet
         raises is raised here; its block counts as sent.
 
         Raises:
@@ -293,7 +288,8 @@ class Reader:
         if self._must_end():
             return None
         await self.hold(tick)
-        self._audience.read(self, self._seq)
+        outlet = self._outlet
+        self._audience.read(self, outlet.seq)
         page, self._page = self._page, ()
         loop = asyncio.get_running_loop()
         until = loop.time() + tick
@@ -302,7 +298,7 @@ class Reader:
             if left <= 0 or self._is_interrupted:
                 self._is_interrupted = False
                 return ()
-            waits_here = self._audience.is_live and self._audience.seq <= self._seq
+            waits_here = self._audience.is_live and self._audience.seq <= outlet.seq
             if waits_here and self._has_read:
                 page = await self._wait(left)
                 if not page and not self.is_leaving:
@@ -310,9 +306,9 @@ class Reader:
                     self._has_read = False  # the store is asked at each tick: a log can be lost
                     return ()
             else:
-                page = await self._read_within(self._seq, 0.0 if waits_here else left)
+                page = await self._read_within(outlet.seq, 0.0 if waits_here else left)
                 is_idle = not (page or waits_here or self._is_interrupted) and loop.time() < until
-                if is_idle and await self._has_ended(self._seq):
+                if is_idle and await self._has_ended(outlet.seq):
                     return None  # nothing follows a terminal event, and nobody waits for it
                 self._has_read = True
             if self.is_leaving:
@@ -322,48 +318,30 @@ class Reader:
 
     def _note_page(self, page: Blocks) -> None:
         newest, self._has_read = page[-1], True
-        self._seq = newest.last
+        self._outlet.seq = newest.last
         if newest.end is None:
-            self._at = newest.newest_at
+            self._outlet.at = newest.newest_at
         else:
             self._is_over = True
             self._has_left = not self._has_held  # a run that has ended needs no readers
 
     async def _wait(self, seconds: float) -> Blocks:
-        """Return the next block that is appended and not taken, or nothing after ``seconds``."""
-        loop = asyncio.get_running_loop()
+        """Return the next block that is appended and not sent, or nothing after ``seconds``."""
+        loop, outlet = asyncio.get_running_loop(), self._outlet
         waiter: asyncio.Future[Blocks] = loop.create_future()
-        self._waiter = waiter
-        timer = loop.call_later(seconds, self.wake)
-        self._audience.wait(self)
+        outlet.waiter = waiter
+        timer = loop.call_later(seconds, outlet.wake)
+        self._audience.wait(outlet)
         try:
             return await waiter
         finally:
             timer.cancel()
-            self._waiter = None
-            self._audience.stop_waiting(self)
+            outlet.waiter = None
+            self._audience.stop_waiting(outlet)
 
     def wake(self) -> None:
         """End the wait in the audience with nothing: `next` returns an empty page."""
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(())
-
-    def deliver(self, block: Block) -> bool:
-        """Take a block that was appended, or let `next` return it; return whether it was taken."""
-        waiter = self._waiter
-        if waiter is None or waiter.done() or block.first != self._seq + 1:
-            if block.last > self._seq:
-                self.wake()
-            return False
-        try:
-            if (take := self._take) is not None and block.end is None:
-                self._seq, self._at = block.last, block.at
-                if take(block):
-                    return True
-            waiter.set_result((block,))
-        except BaseException as exc:  # noqa: BLE001 - raised by `next`, and by no append
-            waiter.set_exception(exc)
-        return False
+        self._outlet.wake()
 
     def _must_end(self) -> bool:
         return self._is_over or self.is_leaving
@@ -387,7 +365,8 @@ class Reader:
             wait = 0.0 if self.is_leaving or self._is_interrupted else seconds
             page = await self._store.read(self.run_id, after, max_bytes=PAGE_BYTES, wait=wait)
             if self._store.generation != self._generation:
-                await self.check_place(after, mark_of(self._at) if self._at else self._mark)
+                at = self._outlet.at
+                await self.check_place(after, mark_of(at) if at else self._mark)
             return page
         except asyncio.CancelledError:
             # `leave` or `interrupt` cancelled the wait, unless the whole task was cancelled too.

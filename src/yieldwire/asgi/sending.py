@@ -1,0 +1,92 @@
+"""Sends the blocks of one run to one response, where they are appended."""
+
+from asyncio import Transport
+from contextvars import copy_context
+
+from yieldwire.asgi.exchange import BrokenOff, Exchange
+from yieldwire.asgi.servers import write_chunk
+from yieldwire.codecs import Encoder
+from yieldwire.deadline import Unfinished, at_once
+from yieldwire.log.events import Block, EventType
+from yieldwire.runs.access import Caller
+from yieldwire.runs.outlet import Outlet
+
+
+class Sending(Outlet):
+    """The outlet of a stream. It encodes blocks for the stream's own task as well."""
+
+    __slots__ = (
+        "_carries_end",
+        "_context",
+        "_encode",
+        "_expiring",
+        "_is_direct",
+        "_send",
+        "_text_seq",
+        "_transport",
+        "rest",
+        "sent",
+    )
+
+    def __init__(self, exchange: Exchange, encoder: Encoder, caller: Caller) -> None:
+        super().__init__()
+        self._encode, self._carries_end = encoder.encode, encoder.carries_end
+        self._expiring = None if caller.expires_at is None else caller
+        self._is_direct = False
+        self._send, self._context = exchange.send, copy_context()
+        self._transport: Transport | None = None
+        self._text_seq = 0
+        """The place behind which nothing was sent, in a format that cannot take anything back."""
+        self.sent: int = 0
+        """The last seq that was sent, or the place at which the stream began."""
+        self.rest: Unfinished | None = None
+        """The rest of a send that has to wait. The stream's task awaits it."""
+
+    def begin(self, seq: int, transport: Transport | None, *, is_direct: bool) -> None:
+        """Begin after ``seq``, with the head sent.
+
+        Only with ``is_direct`` are blocks sent from where they are appended: by ``transport``, if
+        it is there, and else by the response's ``send``.
+        """
+        self.sent = self._text_seq = seq
+        self._transport, self._is_direct = transport, is_direct
+
+    def frames(self, block: Block) -> bytes:
+        """Return the frames of a block, which is sent next.
+
+        Raises:
+            BrokenOff: If the format cannot express it.
+        """
+        frames = self._encode(block)
+        if not self._carries_end:
+            if block.has(EventType.RESTARTED):
+                self._check_kept(block)
+            if frames:
+                self._text_seq = block.last
+        self.sent = block.last
+        return frames
+
+    def _check_kept(self, block: Block) -> None:
+        sent = self._text_seq
+        for event in block.events():
+            if event.type is EventType.CHUNK:
+                sent = event.seq
+            elif event.type is EventType.RESTARTED and event.value.get("keep", 0) < sent:
+                # The text before it is not the run's text.
+                raise BrokenOff("The run restarted, which plain text cannot express.")
+
+    def send(self, block: Block) -> bool:
+        """Send a block at once, unless that is left to the stream's own task."""
+        if not self._is_direct or (self._expiring is not None and self._expiring.has_expired):
+            return False
+        if self._carries_end:
+            body, self.sent = self._encode(block), block.last  # as `frames`, without the call
+        else:
+            body = self.frames(block)
+        transport = self._transport
+        if body and (transport is None or not write_chunk(transport, body)):
+            message = {"type": "http.response.body", "body": body, "more_body": True}
+            self.rest = self._context.run(at_once, self._send(message))
+            if self.rest is not None:
+                self.wake()
+        return True
