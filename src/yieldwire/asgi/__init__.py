@@ -19,6 +19,7 @@ from yieldwire.app import App
 from yieldwire.app.configuration import EXECUTOR, STORE
 from yieldwire.app.working import Depth
 from yieldwire.asgi import openapipage
+from yieldwire.asgi.disconnect import Disconnected
 from yieldwire.asgi.host import Identify
 from yieldwire.asgi.pages import Pages
 from yieldwire.asgi.requestlimits import RequestLimits
@@ -275,7 +276,13 @@ class Actions:
         """Answer as an ASGI application."""
         match scope["type"]:
             case "http":
-                await self.site.answer(self.site.exchange(scope, receive, send))
+                # As `Site.answer`, without its frame: an open stream would keep that.
+                rest = await self.site.begin(self.site.exchange(scope, receive, send))
+                try:
+                    if rest is not None:
+                        await rest
+                except Disconnected:
+                    return
             case "lifespan":
                 await self._live(receive, send)
             case _:

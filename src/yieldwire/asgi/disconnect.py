@@ -9,9 +9,9 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, Final
 
-from starlette.types import Receive
+from starlette.types import Message, Receive
 
-from yieldwire.asgi.servers import receives_on_futures
+from yieldwire.asgi.servers import has_closed, receives_on_futures
 from yieldwire.tasks import Tasks
 
 WATCH_AFTER: Final = 0.1
@@ -20,6 +20,16 @@ WATCH_AFTER: Final = 0.1
 
 class Disconnected(Exception):
     """The client has gone."""
+
+
+def check_connected(receive: Receive) -> None:
+    """Return unless the connection is known to be closed, although ``receive`` does not say so.
+
+    Raises:
+        Disconnected: If it is.
+    """
+    if has_closed(receive):
+        raise Disconnected
 
 
 class DisconnectWatch:
@@ -31,14 +41,28 @@ class DisconnectWatch:
         Disconnected: At the exit, if the client left.
     """
 
-    __slots__ = ("_asked", "_has_left", "_receive", "_task", "_tasks", "_timer", "_watching")
+    __slots__ = (
+        "_asked",
+        "_has_left",
+        "_receive",
+        "_receiving",
+        "_task",
+        "_tasks",
+        "_timer",
+        "_waited",
+        "_watching",
+    )
 
     def __init__(self, receive: Receive, tasks: Tasks) -> None:
         self._receive, self._tasks = receive, tasks
         self._task: asyncio.Task[Any] | None = None
         self._asked = 0
         self._timer: asyncio.TimerHandle | None = None
-        self._watching: asyncio.Task[None] | _Stepped | None = None
+        self._watching: asyncio.Task[None] | None = None
+        self._receiving: Coroutine[Any, Any, Message] | None = None
+        """A call of ``receive`` that needs no task."""
+        self._waited: asyncio.Future[Any] | None = None
+        """What that waits for."""
         self._has_left = False
 
     def __enter__(self) -> None:
@@ -50,10 +74,38 @@ class DisconnectWatch:
         """Wait for the disconnect, in a task if it needs one."""
         self._timer = None
         if receives_on_futures(self._receive):
-            self._watching = watching = _Stepped(self._watch())
-            watching.step()
+            self._receiving = self._receive()  # type: ignore[assignment] # a coroutine
+            self._step()
         else:
             self._watching = self._tasks.own(self._watch())
+
+    def _step(self, done: object = None, /) -> None:
+        """Continue the call of ``receive``. What it raises, the loop's exception handler gets."""
+        receiving = self._receiving
+        if receiving is None or done is not self._waited:
+            return  # the watch ended after the loop had noted this call
+        self._waited = None
+        try:
+            waited = receiving.send(None)
+        except StopIteration as stop:
+            self._receiving = None
+            self._take(stop.value)
+        except asyncio.CancelledError:
+            self._receiving = None
+        except Exception:
+            self._receiving = None
+            self._leave()  # the server cannot report it any more, so nobody is there
+            raise
+        else:
+            self._waited = waited
+            waited._asyncio_future_blocking = False  # noqa: SLF001 - as `asyncio.Task` does
+            waited.add_done_callback(self._step)
+
+    def _take(self, message: Message) -> None:
+        if message["type"] == "http.disconnect":
+            self._leave()
+        else:
+            self._timer = asyncio.get_running_loop().call_later(WATCH_AFTER, self._begin)
 
     async def _watch(self) -> None:
         try:
@@ -72,44 +124,17 @@ class DisconnectWatch:
 
     def __exit__(self, kind: object, exc: BaseException | None, trace: object) -> None:
         timer, watching, task = self._timer, self._watching, self._task
-        self._timer = self._watching = self._task = None
+        receiving, waited = self._receiving, self._waited
+        self._timer = self._watching = self._task = self._receiving = self._waited = None
         if timer is not None:
             timer.cancel()
         if watching is not None:
             watching.cancel()
+        if waited is not None:
+            waited.remove_done_callback(self._step)
+        if receiving is not None:
+            receiving.close()
         if not self._has_left or task is None or not isinstance(exc, asyncio.CancelledError):
             return
         if task.uncancel() <= self._asked:  # it was not cancelled for another reason as well
             raise Disconnected from None
-
-
-class _Stepped:
-    """A coroutine that waits for nothing but futures of the loop, which continue it.
-
-    An open response would need a task for it, which takes four times the memory.
-    """
-
-    __slots__ = ("_coroutine", "_waited")
-
-    def __init__(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        self._coroutine = coroutine
-        self._waited: asyncio.Future[Any] | None = None
-
-    def step(self, done: object = None, /) -> None:
-        """Continue until it waits again. What it raises, the loop's exception handler gets."""
-        if done is not self._waited:
-            return  # it was cancelled after the loop had noted this call
-        try:
-            self._waited = waited = self._coroutine.send(None)
-        except (StopIteration, asyncio.CancelledError):
-            self._waited = None
-        else:
-            waited._asyncio_future_blocking = False  # noqa: SLF001 - as `asyncio.Task` does
-            waited.add_done_callback(self.step)
-
-    def cancel(self) -> None:
-        """Continue it no more, and end it."""
-        waited, self._waited = self._waited, None
-        if waited is not None:
-            waited.remove_done_callback(self.step)
-        self._coroutine.close()

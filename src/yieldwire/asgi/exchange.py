@@ -12,13 +12,12 @@ from pydantic_core import to_json
 from starlette.requests import Request
 from starlette.types import Message, Receive, Scope, Send
 
-from yieldwire.asgi.disconnect import Disconnected
 from yieldwire.asgi.pages import PageContent, Pages
 from yieldwire.asgi.pages.error import error_content
 from yieldwire.asgi.pages.form import Form
 from yieldwire.asgi.pages.link import NO_LINKS, Links, site_path
 from yieldwire.asgi.safety import Incoming
-from yieldwire.asgi.servers import chunked_transport_of, has_closed, is_servers_own
+from yieldwire.asgi.servers import chunked_transport_of, is_servers_own
 from yieldwire.deadline import Unfinished, at_once
 from yieldwire.errors import (
     CallError,
@@ -105,7 +104,9 @@ class Exchange:
         self.receive = receive
         self.send = send
         self._sends_from_any_task = sends_from_any_task
-        self._stall_timeout, self._pages = stall_timeout, pages
+        self.stall_timeout: Final = stall_timeout
+        """How long a reader can leave sent data unread, in seconds."""
+        self._pages = pages
         self.base: Final[str] = scope.get("root_path", "").rstrip("/")
         path: str = scope["path"]
         self.path: Final = _below(self.base, path, scope) if self.base else path
@@ -133,15 +134,6 @@ class Exchange:
         """Return the connection for pieces of the body without ``send``, once the head was sent."""
         return chunked_transport_of(self.send)
 
-    def check_connected(self) -> None:
-        """Return unless the connection is known to be closed, although ``receive`` does not say so.
-
-        Raises:
-            Disconnected: If it is.
-        """
-        if has_closed(self.receive):
-            raise Disconnected
-
     @cached_property
     def request(self) -> Request:
         """The request as a Starlette object."""
@@ -159,18 +151,9 @@ class Exchange:
             body = b""
         return self.send({"type": "http.response.body", "body": body, "more_body": more})
 
-    async def within_time(self, sending: Awaitable[None]) -> None:
-        """Await ``sending`` for as long as a reader can leave sent data unread.
-
-        Raises:
-            BrokenOff: If it takes longer.
-        """
-        rest = at_once(sending)
-        if isinstance(rest, Unfinished):
-            try:
-                await rest.within(self._stall_timeout)
-            except TimeoutError:
-                raise BrokenOff("The reader does not read.") from None
+    def within_time(self, sending: Awaitable[None]) -> Awaitable[None]:
+        """Return ``sending`` for as long as a reader can leave sent data unread; see `within`."""
+        return within(self.stall_timeout, sending)
 
     async def answer(
         self, status: int, body: bytes = b"", *, media_type: str = "", headers: Headers = ()
@@ -333,6 +316,20 @@ class Exchange:
             extra={"error_id": error.error_id},
         )
         return error
+
+
+async def within(seconds: float, sending: Awaitable[None]) -> None:
+    """Await the sending of a piece of an answer.
+
+    Raises:
+        BrokenOff: If it takes longer than ``seconds``.
+    """
+    rest = at_once(sending)
+    if isinstance(rest, Unfinished):
+        try:
+            await rest.within(seconds)
+        except TimeoutError:
+            raise BrokenOff("The reader does not read.") from None
 
 
 def run_headers(run_id: str, base: str, query: str = "") -> Headers:

@@ -22,7 +22,7 @@ from yieldwire.asgi.negotiation import Formats
 from yieldwire.asgi.pages import Pages
 from yieldwire.asgi.presence import Polls
 from yieldwire.asgi.requestlimits import Allowance, RequestLimits
-from yieldwire.asgi.route import PUBLIC, Route, Table, match
+from yieldwire.asgi.route import PUBLIC, Rest, Route, Table, match
 from yieldwire.asgi.safety import Safety
 from yieldwire.asgi.signout import SignOuts, ask_again
 from yieldwire.describe.openapi import OpenAPI
@@ -119,6 +119,17 @@ class Site:
 
     async def answer(self, exchange: Exchange, route: Route | None = None) -> None:
         """Answer one request; ``route`` is how, if its transport knows already."""
+        rest = await self.begin(exchange, route)
+        if rest is not None:
+            with suppress(Disconnected):
+                await rest
+
+    async def begin(self, exchange: Exchange, route: Route | None = None) -> Rest | None:
+        """Answer one request, except for the part that can take long.
+
+        The caller must await what this returns at once, as `answer` does. Its head was sent, so
+        its errors are not answered.
+        """
         if route is None and self.routers:
             route = next(filter(None, (router(exchange) for router in self.routers)), None)
         try:
@@ -129,15 +140,13 @@ class Site:
             route = route or match(exchange.path, self.routes)
             if exchange.method == "OPTIONS":
                 await self._answer_options(exchange, route)
-                return
+                return None
             method = "GET" if exchange.method == "HEAD" else exchange.method
             handler = route.handlers.get(method)
             if handler is None:
                 raise MethodNotAllowed(exchange.method, route.methods)
             caller = Caller() if route.pattern in PUBLIC else await self.caller(exchange)
-            rest = await handler(self, exchange, caller, *route.arguments)
-            if rest is not None:
-                await rest
+            return await handler(self, exchange, caller, *route.arguments)
         except Disconnected:
             pass
         except BrokenOff:
@@ -149,6 +158,7 @@ class Site:
         except Exception as exc:  # noqa: BLE001 - the outermost handler, which answers it
             error = await exchange.answer_error(exc, debug=self.app.debug)
             self.app.watch.request_refused(exchange.method, exchange.path, error)
+        return None
 
     async def _answer_options(self, exchange: Exchange, route: Route) -> None:
         headers = [(b"allow", ", ".join(route.methods).encode())]

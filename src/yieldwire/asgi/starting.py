@@ -1,7 +1,7 @@
 """Starts a run, or resumes one by a repeated request, and answers in any format."""
 
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Generator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from typing import Any, Final
 
@@ -170,22 +170,22 @@ async def stream_in(  # noqa: PLR0913 - what a stream is made of
         encoder = encoder_for(reader)
         streaming = await _begin(site, exchange, reader, run, cursor, encoder, page=page)
         if streaming is not None:
-            rest = _stream_on(site, exchange, reader, streaming, slot)
+            presence = site.attend(exchange, reader)
+            if streaming.followed is not None:
+                presence = _both(streaming.followed, presence)
+            rest = streaming.follow(slot, presence)
     finally:
         if rest is None:
             await reader.close()
     return rest
 
 
-async def _stream_on(
-    site: Site, exchange: Exchange, reader: Reader, streaming: Streaming, slot: OpenStream
-) -> None:
-    try:
-        with slot, streaming.followed or _NOTHING, site.attend(exchange, reader):
-            await streaming.follow()
-    finally:
-        streaming.close()
-        await reader.close()
+@contextmanager
+def _both(
+    followed: AbstractContextManager[object], presence: AbstractContextManager[None]
+) -> Generator[None, None, None]:
+    with followed, presence:
+        yield
 
 
 async def _begin(  # noqa: PLR0913 - as above
@@ -230,7 +230,9 @@ async def _begin(  # noqa: PLR0913 - as above
     streaming = Streaming(exchange, reader, encoder, site.app.timing)
     if run.queue is not None or standing is not None:
         streaming.followed = FollowedRun(site.app.standings, run, standing, reader.interrupt)
-    is_over = await streaming.begin(place, opening, headers, page=page, has_news=last > place.seq)
+    is_over = await streaming.begin(
+        exchange, place, opening, headers, page=page, has_news=last > place.seq
+    )
     return None if is_over else streaming
 
 

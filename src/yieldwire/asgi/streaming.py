@@ -3,11 +3,13 @@
 import logging
 import random
 from collections.abc import Awaitable, Sequence
+from contextlib import AbstractContextManager
 from typing import Final
 
 from pydantic_core import to_json
 
-from yieldwire.asgi.exchange import NO_STORE, BrokenOff, Exchange, Headers
+from yieldwire.asgi.disconnect import check_connected
+from yieldwire.asgi.exchange import NO_STORE, BrokenOff, Exchange, Headers, within
 from yieldwire.asgi.sending import Sending
 from yieldwire.clock import Timing
 from yieldwire.codecs import Encoder
@@ -35,12 +37,14 @@ class Streaming:
     __slots__ = (
         "_ahead",
         "_encoder",
-        "_exchange",
         "_is_quiet",
         "_keepalive",
         "_mark",
         "_reader",
+        "_receive",
+        "_send_message",
         "_sending",
+        "_stall_timeout",
         "_ticked",
         "followed",
     )
@@ -52,7 +56,10 @@ class Streaming:
         encoder: Encoder,
         timing: Timing,
     ) -> None:
-        self._exchange, self._reader, self._encoder = exchange, reader, encoder
+        # The exchange is not kept: a stream can be open for long, and needs no more of it.
+        self._send_message, self._receive = exchange.send, exchange.receive
+        self._stall_timeout = exchange.stall_timeout
+        self._reader, self._encoder = reader, encoder
         self._sending = Sending(exchange, encoder, reader.caller)
         self._keepalive = timing.keepalive
         self._mark: int | None = None
@@ -68,6 +75,7 @@ class Streaming:
 
     async def begin(
         self,
+        exchange: Exchange,
         place: Cursor,
         opening: bytes,
         headers: Headers,
@@ -84,20 +92,20 @@ class Streaming:
         Raises:
             BrokenOff: If the format cannot say how the run ended, and it did not complete.
         """
-        await self._exchange.send_head(200, stream_head(self._encoder, headers))
-        if self._exchange.method == "HEAD":
-            await self._exchange.send_body(b"")
+        await exchange.send_head(200, stream_head(self._encoder, headers))
+        if exchange.method == "HEAD":
+            await exchange.send_body(b"")
             return True
         if not has_news and opening:
             await self._send(opening)
             opening = b""
         self._ticked, self._mark = place.seq, place.mark
         # What a run that can wait tells before its events is for this task.
-        is_direct = self.followed is None and self._exchange.sends_from_any_task
-        transport = self._exchange.chunked_transport()
+        is_direct = self.followed is None and exchange.sends_from_any_task
+        transport = exchange.chunked_transport()
         self._sending.begin(place.seq, transport, is_direct=is_direct)
         end = page[-1].end if page else None
-        if end is None or self._reader.caller.has_expired or self._reader.is_revoked:
+        if end is None or self._has_no_access():
             self._ahead = opening
             self._reader.begin(place.seq, page, self._sending, mark=place.mark)
             return False
@@ -105,44 +113,64 @@ class Streaming:
         await self._end(opening + self._encode(page), end)
         return True
 
-    async def follow(self) -> None:
-        """Send everything until the run ends.
+    async def follow(
+        self, slot: AbstractContextManager[object], presence: AbstractContextManager[None]
+    ) -> None:
+        """Send everything until the run ends, within ``slot`` and ``presence``, and leave.
+
+        An open stream waits in this frame and the reader's, which keep nothing that was sent.
 
         Raises:
             BrokenOff: If the format cannot say how the run ended, and it did not complete.
             Disconnected: If the connection is closed.
         """
-        encoder, reader, sending = self._encoder, self._reader, self._sending
+        reader = self._reader
         try:
-            while (page := await reader.next(self._keepalive)) is not None:
-                if sending.rest is not None:
-                    rest, sending.rest = sending.rest, None
-                    await self._exchange.within_time(rest)
-                if reader.caller.has_expired or reader.is_revoked:
-                    break
-                if self.followed is not None:
-                    self._ahead += self._news(self.followed, page)
-                body, self._ahead = self._ahead + self._encode(page), b""
-                if page and page[-1].end is not None:
-                    await self._end(body, page[-1].end)
-                    return
-                if body:
-                    await self._send(body)
-        except NotFound:
-            # Purged during the read: never a plain end, which would look like success.
-            self._ahead += encoder.reset(reader.run_id, sending.sent + 1)
-        except (StoreError, ForeignCursor) as exc:
-            # The reader reconnects for the rest, or to be told that its place is lost.
-            logger.warning("a stream ends early: %s", exc, extra={"run_id": reader.run_id})
-        farewell = encoder.farewell(random.randint(*RETRY_MS))  # noqa: S311
+            with slot, presence:
+                try:
+                    while await self._sends(await reader.next(self._keepalive)):
+                        pass
+                except NotFound:
+                    # Purged during the read: never a plain end, which would look like success.
+                    self._ahead += self._encoder.reset(reader.run_id, self._sending.sent + 1)
+                    await self._say_farewell()
+                except (StoreError, ForeignCursor) as exc:
+                    # The reader reconnects for the rest, or to be told that its place is lost.
+                    extra = {"run_id": reader.run_id}
+                    logger.warning("a stream ends early: %s", exc, extra=extra)
+                    await self._say_farewell()
+        finally:
+            if self._sending.rest is not None:
+                self._sending.rest.close()  # it can hold up others, who share its connection
+            await reader.close()
+
+    async def _sends(self, page: Sequence[Block] | None) -> bool:
+        """Send what the reader has returned, and return whether the stream continues."""
+        sending = self._sending
+        if page is not None and sending.rest is not None:
+            rest, sending.rest = sending.rest, None
+            await within(self._stall_timeout, rest)
+        if page is None or self._has_no_access():
+            await self._say_farewell()
+            return False
+        if self.followed is not None:
+            self._ahead += self._news(self.followed, page)
+        body, self._ahead = self._ahead + self._encode(page), b""
+        if page and page[-1].end is not None:
+            await self._end(body, page[-1].end)
+            return False
+        if body:
+            await self._send(body)
+        return True
+
+    async def _say_farewell(self) -> None:
+        farewell = self._encoder.farewell(random.randint(*RETRY_MS))  # noqa: S311
         if farewell is None:
             raise BrokenOff("The stream ends before the run does.")
         await self._send(self._ahead + farewell, more=False)
 
-    def close(self) -> None:
-        """End a send that still waits: it can hold up others, who share its connection."""
-        if self._sending.rest is not None:
-            self._sending.rest.close()
+    def _has_no_access(self) -> bool:
+        return self._reader.is_revoked or self._reader.caller.has_expired
 
     def _news(self, followed: FollowedRun, page: Sequence[Block]) -> bytes:
         """Return the frame before ``page`` that tells where the run waits, if that has changed."""
@@ -158,7 +186,7 @@ class Streaming:
 
     def _encode(self, page: Sequence[Block]) -> bytes:
         if not page:
-            self._exchange.check_connected()
+            check_connected(self._receive)
             is_quiet = self._is_quiet and self._sending.sent == self._ticked
             self._is_quiet, self._ticked = True, self._sending.sent
             return self._encoder.keepalive() if is_quiet else b""
@@ -175,4 +203,5 @@ class Streaming:
         raise BrokenOff(f"The run's last event is {end.value!r}, which plain text cannot express.")
 
     def _send(self, body: bytes, *, more: bool = True) -> Awaitable[None]:
-        return self._exchange.within_time(self._exchange.send_body(body, more=more))
+        message = {"type": "http.response.body", "body": body, "more_body": more}
+        return within(self._stall_timeout, self._send_message(message))

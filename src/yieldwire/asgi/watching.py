@@ -12,6 +12,7 @@ from typing import Final
 
 from pydantic_core import to_json
 
+from yieldwire.asgi.disconnect import check_connected
 from yieldwire.asgi.exchange import NO_STORE, Exchange
 from yieldwire.asgi.negotiation import NDJSON, SSE, Format, Formats, flag
 from yieldwire.asgi.site import Site
@@ -81,7 +82,7 @@ async def _stream(
                 told = one_line(to_json({"runs": await entries_of(site, exchange, runs)}))
                 body = told + b"\n" if wanted is NDJSON else b"event: runs\ndata: %b\n\n" % told
             elif quiet >= keepalive:
-                exchange.check_connected()
+                check_connected(exchange.receive)
                 quiet, body = 0.0, encoder.keepalive()
             else:
                 continue

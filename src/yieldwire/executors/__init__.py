@@ -6,7 +6,7 @@ everything else that it needs to know about the run comes from the store, throug
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from yieldwire.actions.action import Action
 from yieldwire.actions.upload import Uploads
@@ -54,6 +54,9 @@ class RunLimits:
     max_depth: Count = 10
 
 
+_NOTHING: Final[Mapping[str, Any]] = {}
+
+
 @dataclass(slots=True, kw_only=True)  # a frozen one takes longer to create, for each attempt
 class Work:
     """What an attempt runs: the action, its validated arguments, and facts for its context.
@@ -65,6 +68,10 @@ class Work:
     arguments: Mapping[str, Any]
     context: Mapping[str, Any]
     uploads: Uploads | None = None
+
+    def forget(self) -> None:
+        """Drop what the action has, or does not take: only what the attempt's end needs stays."""
+        self.arguments = self.context = _NOTHING
 
     def close(self) -> None:
         """Close the files. Calling it again has no effect."""

@@ -8,9 +8,7 @@ from functools import partial
 from typing import Any, Final, TypeVar
 
 from yieldwire.actions.context import Context
-from yieldwire.actions.encoding import Encoding
 from yieldwire.actions.middleware import Middleware, enter_middleware
-from yieldwire.actions.schema import Output
 from yieldwire.actions.track import REPORTER
 from yieldwire.actions.upload import Uploads
 from yieldwire.errors import (
@@ -51,22 +49,32 @@ RELEASED: Final = "released"
 OVER_LIMIT: Final = "limit"
 GONE: Final = "gone"
 
-_ANYTHING: Final = Output(Any)
-
 
 class Attempt(Tools):
     """Runs one claimed run's action. Its end is written exactly once, by the first code to try."""
+
+    __slots__ = (
+        "_has_ended",
+        "_status",
+        "_task",
+        "_timers",
+        "audience",
+        "is_leased",
+        "is_lost",
+        "renewed_at",
+        "restart_delay",
+    )
 
     def __init__(
         self, services: Services, run: RunRecord, work: Work, audience: Audience, own: Own
     ) -> None:
         self.audience: Final = audience
         log = watched(services.store, run, services.watch)
-        writer = LogWriter(log, run, _encoding(services, work), services.limits, audience)
+        writer = LogWriter(log, run, services.encoding_of(work.action), services.limits, audience)
         super().__init__(services, run, work, writer, own)
         writer.spawn_flush = self._spawn_flush
         self._task: asyncio.Task[Any] | None = None
-        self._timers: list[asyncio.TimerHandle] = []
+        self._timers: tuple[asyncio.TimerHandle, ...] = ()
         self._has_ended = False
         self._status = Status.RUNNING
         """The run's status after this attempt."""
@@ -115,7 +123,7 @@ class Attempt(Tools):
             if self._conversation is not None:
                 self._conversation.close()
             # These refer to this attempt, and a cycle would wait for the garbage collector.
-            self._timers.clear()
+            self._timers = ()
             self._writer.spawn_flush = None
             if (watch := self._services.watch).has_attempt_ends:
                 watch.attempt_ended(self.run.changed(status=self._status), error)
@@ -136,7 +144,9 @@ class Attempt(Tools):
         # Helpers are started through the context: without a context no group is needed.
         if Context in self._work.action.signature.injected.values():
             return self._drive_with_helpers(self._context)
-        return drive(self._work, self._context, self._writer)
+        running = drive(self._work, self._context, self._writer)
+        self._work.forget()
+        return running
 
     def _context(self) -> Context:
         return self._services.context(self.run, self._work, self)
@@ -191,7 +201,8 @@ class Attempt(Tools):
         self._call_later(self._services.limits.cancel_within, self._abandon)
 
     def _call_later(self, seconds: float, callback: Callable[[], object]) -> None:
-        self._timers.append(asyncio.get_running_loop().call_later(seconds, callback))
+        timer = asyncio.get_running_loop().call_later(seconds, callback)
+        self._timers = (*self._timers, timer)
 
     def lose(self) -> None:
         """Stop the action and write nothing more: the run was taken over, or its lease is over."""
@@ -378,12 +389,3 @@ class Attempt(Tools):
         # If runs are leased, the sweep ends it when the lease runs out.
         if not self.is_leased and exc.retryable:
             self.own(self._end_later(kind, data))
-
-
-def _encoding(services: Services, work: Work) -> Encoding:
-    chunk = work.action.signature.chunk
-    if chunk is None:
-        return _ANYTHING.encoding
-    if services.checks_chunks():
-        return Encoding(chunk.encode_checked, chunk.encode_checked)
-    return chunk.encoding

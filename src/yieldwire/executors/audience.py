@@ -43,9 +43,10 @@ class Audience(Backpressure):
         """The last seq that was published."""
         self.is_live: bool = False
         """Whether an attempt in this process publishes what it writes."""
-        self._waiting: dict[Listener, None] = {}
         self._only: Listener | None = None
         """The one that waits, if only one does: nearly every run has one reader."""
+        self._waiting: dict[Listener, None] | None = None
+        """Those that wait, if several do."""
 
     def begin(self, seq: int, ahead_bytes: int) -> None:
         """Begin an attempt, which continues the log after ``seq``."""
@@ -58,18 +59,28 @@ class Audience(Backpressure):
             return
         self.is_live = False
         self.close()
-        for reader in list(self._waiting):
+        if self._only is not None:
+            self._only.wake()
+        for reader in list(self._waiting or ()):
             reader.wake()
 
     def wait(self, reader: Listener) -> None:
         """Serve ``reader``, which has everything up to ``seq``, until it stops waiting."""
-        self._waiting[reader] = None
-        self._only = reader if len(self._waiting) == 1 else None
+        if self._waiting is not None:
+            self._waiting[reader] = None
+        elif self._only is None:
+            self._only = reader
+        elif reader is not self._only:
+            self._waiting, self._only = {self._only: None, reader: None}, None
 
     def stop_waiting(self, reader: Listener) -> None:
         """Serve ``reader`` no longer."""
-        self._waiting.pop(reader, None)
-        self._only = next(iter(self._waiting)) if len(self._waiting) == 1 else None
+        if reader is self._only:
+            self._only = None
+        elif self._waiting is not None:
+            self._waiting.pop(reader, None)
+            if len(self._waiting) == 1:
+                (self._only,), self._waiting = self._waiting, None
 
     def publish(self, block: Block) -> bool:
         """Serve a block that was appended, and return whether the run must wait for a reader."""

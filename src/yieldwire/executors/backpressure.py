@@ -20,13 +20,16 @@ class Backpressure:
     Without readers it continues: what was read before, or never will be, does not count.
     """
 
-    __slots__ = ("_ahead", "_limit", "_readers", "_room", "_unread", "furthest")
+    __slots__ = ("_ahead", "_limit", "_others", "_reader", "_room", "_unread", "furthest")
 
     def __init__(self, ahead_bytes: int) -> None:
         self._limit = ahead_bytes
         self._unread: list[tuple[int, int]] = []  # (last seq, bytes) of each block, or of several
         self._ahead = 0
-        self._readers: set[object] = set()
+        self._reader: object = None
+        """A reader, if there is one: nearly every run has one alone."""
+        self._others: set[object] | None = None
+        """The other readers, if there are any."""
         self.furthest: int = 0
         """The last seq that any reader has sent on."""
         self._room: asyncio.Event | None = None
@@ -43,11 +46,11 @@ class Backpressure:
     @property
     def has_readers(self) -> bool:
         """Whether somebody in this process reads the run."""
-        return bool(self._readers)
+        return self._reader is not None
 
     def wrote(self, seq: int, size: int) -> bool:
         """Record an appended block, and return whether the run must wait for a reader."""
-        if not self._readers or seq <= self.furthest:
+        if self._reader is None or seq <= self.furthest:
             if self._unread:
                 self._unread.clear()
                 self._ahead = 0
@@ -62,7 +65,11 @@ class Backpressure:
 
     def read(self, reader: object, seq: int) -> None:
         """Record that ``reader`` has sent everything up to ``seq``."""
-        self._readers.add(reader)
+        if self._reader is None:
+            self._reader = reader
+        elif reader is not self._reader:
+            self._others = self._others or set()
+            self._others.add(reader)
         if seq > self.furthest:
             self.reached(seq)
 
@@ -83,8 +90,11 @@ class Backpressure:
 
     def left(self, reader: object) -> None:
         """Record that ``reader`` is gone."""
-        self._readers.discard(reader)
-        if not self._readers:
+        if self._others is not None:
+            self._others.discard(reader)
+        if reader is self._reader:
+            self._reader = self._others.pop() if self._others else None
+        if self._reader is None:
             self._release()
 
     def close(self) -> None:
@@ -99,7 +109,7 @@ class Backpressure:
 
     async def wait_for_room(self) -> None:
         """Return when the run can continue to write."""
-        while self._ahead > self._limit and self._readers:
+        while self._ahead > self._limit and self._reader is not None:
             if self._room is None:
                 self._room = asyncio.Event()
             await self._room.wait()

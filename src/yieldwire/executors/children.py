@@ -1,7 +1,7 @@
 """The runs that one attempt starts: they are found again by later attempts, and end with it."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
@@ -74,10 +74,12 @@ class Families(Protocol):
 class Parent(Protocol):
     """The attempt that starts children."""
 
-    own: Callable[[Coroutine[Any, Any, Any]], "asyncio.Task[Any]"]
-    """Runs a coroutine in a task that the executor owns."""
     is_lost: bool
     """Whether another attempt continues the run."""
+
+    def own(self, coroutine: Coroutine[Any, Any, Any], /) -> "asyncio.Task[Any]":
+        """Run a coroutine in a task that the executor owns."""
+        ...
 
     @property
     def run(self) -> RunRecord:

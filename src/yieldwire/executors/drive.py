@@ -6,6 +6,7 @@ from typing import Any, Final, TypeAlias
 
 from yieldwire.actions.context import Context
 from yieldwire.actions.resource import value_of
+from yieldwire.actions.schema import Signature
 from yieldwire.actions.shape import Shape
 from yieldwire.actions.stream import Stream, StreamableValue
 from yieldwire.executors import Work
@@ -30,23 +31,22 @@ def drive(work: Work, context: Callable[[], Context], writer: LogWriter) -> Awai
     signature = work.action.signature
     call: Invoke = partial(work.action.function, **work.arguments)
     if signature.injected or signature.resources or signature.dependencies:
-        call = partial(_inject, work, context())
+        call = partial(_inject, signature, call, context())
     running = _DRIVERS[signature.shape](call, writer)
     return running if signature.shape.is_blocking else writer.run(running)
 
 
-def _inject(work: Work, ctx: Context, /, **injected: object) -> Any:  # noqa: ANN401 - any result of the function
+def _inject(signature: Signature, call: Invoke, ctx: Context, /, **injected: object) -> Any:  # noqa: ANN401 - any result of the function
     kinds: Mapping[type, object] = {
         Context: ctx,
         **{type(value): value for value in injected.values()},
     }
-    signature = work.action.signature
     extra = {name: kinds[kind] for name, kind in signature.injected.items()}
     for name, resource in signature.resources.items():
         extra[name] = value_of(resource, ctx.opened)
     for name, dependency in signature.dependencies.items():
         extra[name] = dependency.read(ctx.dependencies)
-    return work.action.function(**work.arguments, **extra)
+    return call(**extra)
 
 
 def _drive_async_generator(call: Invoke, writer: LogWriter) -> Coroutine[Any, Any, object]:

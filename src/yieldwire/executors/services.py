@@ -3,19 +3,23 @@
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from yieldwire.actions.action import Action
 from yieldwire.actions.context import Context
+from yieldwire.actions.encoding import Encoding
 from yieldwire.actions.middleware import Middleware
 from yieldwire.actions.resource import Resource
 from yieldwire.actions.running import RunningAttempt
+from yieldwire.actions.schema import Output
 from yieldwire.actions.upload import Upload
 from yieldwire.executors import RunLimits, Work
 from yieldwire.executors.children import Families
 from yieldwire.hooks import NOBODY, Watch
 from yieldwire.log.run import RunRecord
 from yieldwire.stores import RunStore
+
+_ANYTHING: Final = Output(Any)
 
 Own: TypeAlias = Callable[[Coroutine[Any, Any, Any]], asyncio.Task[Any]]
 """Runs a coroutine in a task that the executor owns."""
@@ -41,6 +45,15 @@ class Services:
     shows_debug: Callable[[], bool] = lambda: False
     """Whether an error shows the details of an unexpected exception, for development."""
     watch: Watch = NOBODY
+
+    def encoding_of(self, action: Action[..., Any, Any]) -> Encoding:
+        """Return what writes the chunks of an action."""
+        chunk = action.signature.chunk
+        if chunk is None:
+            return _ANYTHING.encoding
+        if self.checks_chunks():
+            return Encoding(chunk.encode_checked, chunk.encode_checked)
+        return chunk.encoding
 
     def context(self, run: RunRecord, work: Work, running: RunningAttempt) -> Context:
         """Return the context of an attempt."""

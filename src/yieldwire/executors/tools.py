@@ -25,21 +25,38 @@ class Tools(ABC):
     costs.
     """
 
+    __slots__ = (
+        "_checkpoints",
+        "_children",
+        "_conversation",
+        "_group",
+        "_own",
+        "_past",
+        "_services",
+        "_work",
+        "_writer",
+        "cancel_reason",
+        "run",
+    )
+
     is_lost: bool
     """Whether another attempt continues the run."""
 
     def __init__(
         self, services: Services, run: RunRecord, work: Work, writer: LogWriter, own: Own
     ) -> None:
-        self._services, self._work, self._writer = services, work, writer
+        self._services, self._work, self._writer, self._own = services, work, writer, own
         self.run = run
-        self.own = own
         self._group: asyncio.TaskGroup | None = None
         self._past: Past | None = None
         self._checkpoints: Recorder | None = None
         self._conversation: Conversation | None = None
         self._children: ChildRuns | None = None
         self.cancel_reason: str | None = None
+
+    def own(self, coroutine: Coroutine[Any, Any, Any], /) -> "asyncio.Task[Any]":
+        """Run a coroutine in a task that outlives the action."""
+        return self._own(coroutine)
 
     @abstractmethod
     def stop_by(self, error: YieldwireError, /) -> None:

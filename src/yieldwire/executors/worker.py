@@ -86,8 +86,8 @@ class Worker:
         else:
             run, work = (None, None) if prepared is None else prepared.take()
             # `_leave` is not a `finally`: a task that is cancelled before its first step has none.
-            leave = partial(self._leave, run_id, work)
-            self._queued[run_id] = self._runs.own(self._execute(run_id, run, work), leave)
+            task = self._runs.own(self._execute(run_id, run, work), self._leave, run_id, work)
+            self._queued[run_id] = task
 
     def audience(self, run_id: str, /) -> Audience:
         """Return the readers of a run in this process, whether it is executed here or not."""
@@ -157,6 +157,7 @@ class Worker:
             except Exception as exc:  # noqa: BLE001 - it cannot be executed, and must end
                 await self._give_up(run_id, exc)
                 return
+            del run  # the claimed one replaces it, and this can take long
             is_blocking = work.action.signature.shape.is_blocking
             threads = self._threads[work.context.get("depth", 0)] if is_blocking else None
             try:

@@ -115,6 +115,7 @@ class LogWriter(Submitter):
                             if last is not chunks:
                                 await last.aclose()
                             break
+                    del chunk, data, pending  # while the action waits, they are only memory
                 else:
                     return None
         finally:

@@ -8,21 +8,17 @@ have lost something meanwhile, the reader first checks that the log still has it
 """
 
 import asyncio
-import math
-import secrets
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import suppress
-from functools import cached_property
 from typing import Final, Protocol, Self, TypeAlias
 
 from yieldwire.clock import Clock
-from yieldwire.errors import ForeignCursor, StoreError, Unauthorized
+from yieldwire.errors import ForeignCursor, Unauthorized
 from yieldwire.hooks import NOBODY, Watch
 from yieldwire.log.cursor import mark_of
 from yieldwire.log.events import Block, EventType
-from yieldwire.log.run import RunRecord
 from yieldwire.runs.access import Caller
 from yieldwire.runs.outlet import Outlet
+from yieldwire.runs.presence import Presence
 from yieldwire.stores import RunStore
 
 Blocks: TypeAlias = Sequence[Block]
@@ -56,17 +52,29 @@ class Gathering(Protocol):
         ...
 
 
-class Reader:
+_PYTHON: Final = Caller()
+
+
+class Reader(Presence):
     """One reader of one run: holds the run while it is present, and can be asked to leave."""
 
-    caller: Caller = Caller()
-    """The caller that reads."""
-    run: RunRecord | None = None
-    """The run when the caller's request arrived; ``None`` if Python code reads."""
-    is_revoked: bool = False
-    """Whether the reader was asked to leave because its caller lost access."""
-    _mark: int | None = None
-    """The mark of the event at which the reader began, until it has another."""
+    __slots__ = (
+        "_audience",
+        "_generation",
+        "_has_read",
+        "_is_interrupted",
+        "_is_over",
+        "_mark",
+        "_open_readers",
+        "_outlet",
+        "_page",
+        "_reading",
+        "_shows_debug",
+        "_timer",
+        "caller",
+        "is_leaving",
+        "is_revoked",
+    )
 
     def __init__(  # noqa: PLR0913 - values that an application passes to each
         self,
@@ -80,29 +88,27 @@ class Reader:
         shows_debug: bool = False,
         watch: Watch = NOBODY,
     ) -> None:
-        self.run_id: Final = run_id
-        self._watch = watch
-        self._has_come = False
-        self._shows_debug = shows_debug
-        self._store, self._audience, self._clock = store, audience, clock
+        super().__init__(store, clock, run_id, is_needed=is_needed, watch=watch)
+        self.caller: Caller = _PYTHON
+        """The caller that reads."""
+        self.is_revoked: bool = False
+        """Whether the reader was asked to leave because its caller lost access."""
+        self._mark: int | None = None
+        """The mark of the event at which the reader began, until it has another."""
+        self._shows_debug, self._audience = shows_debug, audience
         self._open_readers = set[Reader]() if open_readers is None else open_readers
         self._reading: asyncio.Task[object] | None = None
         """The task that waits for the store."""
         self._outlet = Outlet()
         """The reader's place, and where blocks go while it waits in the audience."""
+        self._timer: asyncio.TimerHandle | None = None
+        """Ends that wait."""
         self._generation = store.generation
         self._page: Blocks = ()
         self._has_read = self._is_over = False
-        # A run that does not need readers is not told about them.
-        self._is_needed, self._held_until = is_needed, 0.0 if is_needed else math.inf
-        self._has_held = self._has_left = self._is_interrupted = False
+        self._is_interrupted = False
         self.is_leaving: bool = False
         """Whether the loop ended because it was asked to, before the run's end."""
-
-    @cached_property
-    def id(self) -> str:
-        """The store's id for this reader."""
-        return secrets.token_hex(8)
 
     def open(self) -> Self:
         """Begin to be present; `close` ends that."""
@@ -120,16 +126,9 @@ class Reader:
         self._open_readers.discard(self)
         await self._end()
 
-    def _come(self, after: int) -> None:
-        if self._watch.has_readers and not self._has_come:
-            self._has_come = True
-            self._watch.reader_came(self.run_id, self.id, after, self.run)
-
     async def _end(self) -> None:
-        if self._has_come:
-            self._has_come = False
-            self._watch.reader_left(self.run_id, self.id)
-        await self.release()
+        self._audience.left(self)
+        await self._go()
 
     def leave(self) -> None:
         """Ask the reader to end between two blocks; safe to call at any time in the loop."""
@@ -159,29 +158,6 @@ class Reader:
         if self.is_revoked or self.caller.has_expired:
             raise Unauthorized
 
-    async def hold(self, tick: float) -> None:
-        """Keep the run attached for a while longer than until the next tick."""
-        now = self._clock.monotonic()
-        if now + tick > self._held_until:
-            self._held_until, self._has_held, self._has_left = now + 3 * tick, True, False
-            try:
-                await self._store.hold(self.run_id, self.id, seconds=3 * tick)
-            except StoreError:
-                # What cannot be written, for example on a full disk, can often still be read.
-                self._held_until = now + 2 * tick
-
-    async def release(self) -> None:
-        """Report that this reader has gone. Calling it again has no effect."""
-        self._audience.left(self)
-        if self._has_left:
-            return
-        self._has_left = True
-        if not self._is_needed:
-            return
-        self._held_until = 0.0
-        with suppress(StoreError):  # then it counts as present until its time is over
-            await self._store.hold(self.run_id, self.id, seconds=0)
-
     async def first(
         self, wait: float, page: Blocks | None = None, *, tick: float = 15, linger: float | None = 0
     ) -> Blocks:
@@ -196,7 +172,7 @@ class Reader:
         if linger is not None and linger < 2 * tick:
             await self.hold(tick)
         else:
-            self._held_until = max(self._held_until, self._clock.monotonic() + 1.5 * tick)
+            self._hold_after(1.5 * tick)
         if page is None:
             await asyncio.sleep(0)  # most runs have something by then, and some have ended
         until = (loop := asyncio.get_running_loop()).time() + wait
@@ -300,7 +276,10 @@ class Reader:
                 return ()
             waits_here = self._audience.is_live and self._audience.seq <= outlet.seq
             if waits_here and self._has_read:
-                page = await self._wait(left)
+                try:
+                    page = await self._wait(left)
+                finally:
+                    self._stop_waiting()
                 if not page and not self.is_leaving:
                     self._is_interrupted = False
                     self._has_read = False  # the store is asked at each tick: a log can be lost
@@ -323,21 +302,24 @@ class Reader:
             self._outlet.at = newest.newest_at
         else:
             self._is_over = True
-            self._has_left = not self._has_held  # a run that has ended needs no readers
+            self._need_no_more()
 
-    async def _wait(self, seconds: float) -> Blocks:
-        """Return the next block that is appended and not sent, or nothing after ``seconds``."""
+    def _wait(self, seconds: float) -> "asyncio.Future[Blocks]":
+        """Return the next block that is appended and not sent, or nothing after ``seconds``.
+
+        `_stop_waiting` must follow. A coroutine would be one more frame of each open stream.
+        """
         loop, outlet = asyncio.get_running_loop(), self._outlet
-        waiter: asyncio.Future[Blocks] = loop.create_future()
-        outlet.waiter = waiter
-        timer = loop.call_later(seconds, outlet.wake)
+        outlet.waiter = waiter = loop.create_future()
+        self._timer = loop.call_later(seconds, outlet.wake)
         self._audience.wait(outlet)
-        try:
-            return await waiter
-        finally:
-            timer.cancel()
-            outlet.waiter = None
-            self._audience.stop_waiting(outlet)
+        return waiter
+
+    def _stop_waiting(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._outlet.waiter = None
+        self._audience.stop_waiting(self._outlet)
 
     def wake(self) -> None:
         """End the wait in the audience with nothing: `next` returns an empty page."""
