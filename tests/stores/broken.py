@@ -155,11 +155,11 @@ class WakesNobody(MemoryStore):
 
     async def append(self, run_id: str, block: Block, *, after: int, fence: int) -> int:
         entry = self._entry(run_id)
-        waiters, entry.waiters = entry.waiters, {}
+        waiters, entry.waiters = entry.waiters, None
         try:
             return await super().append(run_id, block, after=after, fence=fence)
         finally:
-            entry.waiters |= waiters
+            entry.waiters = waiters
 
 
 # Reading.
@@ -563,7 +563,7 @@ class ForgetsCheckpointsWithTheAttempt(MemoryStore):
 
     async def claim(self, run_id: str, *, lease: float | None) -> RunRecord:
         run = await super().claim(run_id, lease=lease)
-        self._entry(run_id).checkpoints.clear()
+        self._entry(run_id).checkpoints = None
         return run
 
 

@@ -73,6 +73,8 @@ _ENCODED: Final = Frames(_frames)
 class SSEEncoder:
     """Encodes each event as one frame."""
 
+    __slots__ = ()
+
     media_type: str = "text/event-stream; charset=utf-8"
     carries_end: bool = True
     encode: "staticmethod[[Block], bytes]" = staticmethod(_ENCODED.of)
@@ -102,6 +104,8 @@ class SSEEncoder:
 
 class MarkedSSEEncoder(SSEEncoder):
     """Encodes each event as one frame, whose id has the event's mark."""
+
+    __slots__ = ()
 
     encode: "staticmethod[[Block], bytes]" = staticmethod(
         Frames(_marked_frames, shows_times=True).of

@@ -24,7 +24,8 @@ class Backpressure:
 
     def __init__(self, ahead_bytes: int) -> None:
         self._limit = ahead_bytes
-        self._unread: list[tuple[int, int]] = []  # (last seq, bytes) of each block, or of several
+        self._unread: list[tuple[int, int]] | None = None
+        """The last seq and the bytes of each block that nobody has read, or of several."""
         self._ahead = 0
         self._reader: object = None
         """A reader, if there is one: nearly every run has one alone."""
@@ -41,7 +42,7 @@ class Backpressure:
     @property
     def marks(self) -> int:
         """The number of marks for blocks that no reader has read."""
-        return len(self._unread)
+        return len(self._unread or ())
 
     @property
     def has_readers(self) -> bool:
@@ -51,11 +52,11 @@ class Backpressure:
     def wrote(self, seq: int, size: int) -> bool:
         """Record an appended block, and return whether the run must wait for a reader."""
         if self._reader is None or seq <= self.furthest:
-            if self._unread:
-                self._unread.clear()
-                self._ahead = 0
+            self._unread, self._ahead = None, 0
             return False
         self._ahead += size
+        if self._unread is None:
+            self._unread = []
         unread = self._unread
         if unread and (both := unread[-1][1] + size) <= self._limit // MARKS:
             unread[-1] = seq, both  # small ones share a mark
@@ -84,7 +85,7 @@ class Backpressure:
                 break
             self._ahead -= size
             read += 1
-        del self._unread[:read]
+        self._unread = self._unread[read:] or None
         if self._ahead <= self._limit:
             self._release()
 

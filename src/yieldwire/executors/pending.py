@@ -50,8 +50,8 @@ class Pending(Budget):
         self._checked_bytes = min(limits.max_event_bytes, UNCHECKED_BYTES)
         self._pending: list[bytes] = []
         self._pending_bytes = 0
-        self._full: list[tuple[list[bytes], int]] = []
-        """Full blocks of chunks before the pending ones, with their bytes. Empty if none pend."""
+        self._full: list[tuple[list[bytes], int]] | None = None
+        """Full blocks of chunks before the pending ones, with their bytes. None if none pend."""
         self._failure: LimitExceeded | None = None
         self.loop: Final = loop
         """The event loop of the attempt."""
@@ -129,6 +129,6 @@ class Pending(Budget):
         if self.take(block, size):
             return block
         self._failure = self.exceeded()
-        self._full.clear()
+        self._full = None
         self._pending, self._pending_bytes = [], 0
         return self.take_part(block)

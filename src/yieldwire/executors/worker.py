@@ -68,7 +68,7 @@ class Worker:
         """Runs that stay pending at the close."""
         self._is_closing = False
         self._is_forced = asyncio.Event()
-        # Each belongs to its readers. While there is an attempt, that has it, too.
+        # Each belongs to its readers, or to the attempt while there is one: then it is not here.
         self._audiences = WeakValueDictionary[str, Audience]()
         # By depth: a parent keeps its thread while it waits for its children, which need others.
         self._threads = defaultdict[int, asyncio.Semaphore](
@@ -234,6 +234,7 @@ class Worker:
             attempt.renewed_at = asked_at
             await self._confirm(attempt, asked_at, self._lease)
         self._attempts[run_id] = attempt
+        self._audiences.pop(run_id, None)
         # A detached run does not need readers, so it does not wait for them.
         audience.begin(run.seq, sys.maxsize if run.detached else self._limits.ahead_bytes)
         return attempt

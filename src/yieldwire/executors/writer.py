@@ -146,7 +146,7 @@ class LogWriter(Submitter):
     def last_put(self) -> int:
         """The seq that the last chunk has in the log, or will have."""
         seq = self._seq if self._unsettled is None else self._unsettled.last
-        return seq + sum(len(data) for data, _ in self._full) + len(self._pending)
+        return seq + sum(len(data) for data, _ in self._full or ()) + len(self._pending)
 
     def put_encoded(self, data: bytes) -> None:
         """Take a chunk's JSON.
@@ -165,7 +165,7 @@ class LogWriter(Submitter):
             if not self._is_stepping:
                 self.loop.call_soon(self._kick)
         elif self._pending_bytes >= BLOCK_BYTES or len(self._pending) >= MOST_BLOCK_EVENTS:
-            self._full.append((self._pending, self._pending_bytes))
+            self._full = [*(self._full or ()), (self._pending, self._pending_bytes)]
             self._pending, self._pending_bytes = [], 0
         self._pending.append(data)
         self._pending_bytes += len(data)

@@ -60,12 +60,17 @@ class Caller:
     @property
     def quota_key(self) -> str:
         """The caller against whose limits a start counts."""
-        return f"owner:{self.owner}" if self.owner is not None else f"address:{self.address}"
+        return _quota_key(self.owner, self.address)
 
     @property
     def has_expired(self) -> bool:
         """Whether the caller must be identified again."""
         return self.expires_at is not None and self.expires_at <= time.time()  # noqa: TID251
+
+
+@lru_cache(maxsize=256)  # the run and the stream of a caller keep it
+def _quota_key(owner: str | None, address: str) -> str:
+    return f"owner:{owner}" if owner is not None else f"address:{address}"
 
 
 @lru_cache(maxsize=256)  # most callers send many requests

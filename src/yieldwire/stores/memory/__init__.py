@@ -169,7 +169,7 @@ class MemoryStore(MemoryDeliveries, MemoryQueue, MemoryRevocations):
             return entry.page(after, max_bytes)
         loop = asyncio.get_running_loop()
         waiter: asyncio.Future[bool] = loop.create_future()
-        entry.waiters[waiter] = None
+        entry.wait(waiter)
         timer = loop.call_later(wait, partial(resolve, waiter, is_news=False))
         try:
             await waiter
@@ -339,11 +339,13 @@ class MemoryStore(MemoryDeliveries, MemoryQueue, MemoryRevocations):
         """Keep ``data`` as the checkpoint ``name``."""
         entry = self._entry(run_id)
         entry.record = transitions.save(entry.current(), seq, fence)
+        if entry.checkpoints is None:
+            entry.checkpoints = {}
         entry.checkpoints[name] = data
 
     async def saved(self, run_id: str, /) -> Mapping[str, bytes]:
         """Return the run's checkpoints by name."""
-        return dict(self._entry(run_id).checkpoints)
+        return dict(self._entry(run_id).checkpoints or {})
 
     async def hold(self, run_id: str, reader: str, *, seconds: float) -> None:
         """Record that ``reader`` follows the run for the next ``seconds``; 0: it has left."""

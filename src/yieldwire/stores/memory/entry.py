@@ -20,8 +20,8 @@ from yieldwire.stores.waiters import resolve
 _FEW: Final = 8
 _SMALL_BYTES: Final = 1024
 """The most events and bytes of a small block, which is packed together with others."""
-_PACK_BLOCKS: Final = 32
-"""How many small blocks are packed together. Until then each is an object of its own."""
+_PACK_BYTES: Final = 2048
+"""About the bytes of small blocks that are packed together."""
 _FIRST: Final = attrgetter("first")
 _RUN_BYTES: Final = 3_000
 _BLOCK_BYTES: Final = 200
@@ -45,12 +45,12 @@ class Entry:
     first_seq: int = 1
     pieces: list[Block | Pack] = field(default_factory=list)
     """The log before the tail."""
-    tail: list[bytes] = field(default_factory=list)
-    """The bodies of the newest blocks, if they are small."""
-    times: list[float] = field(default_factory=list)
+    tail: bytearray | None = None
+    """The bodies of the newest blocks, if they are small: one object takes the least memory."""
+    times: "array[float] | None" = None
     """The time of each event in the tail."""
-    waiters: dict[asyncio.Future[bool], None] = field(default_factory=dict)
-    """Ordered, so that those who came first are served first."""
+    waiters: dict[asyncio.Future[bool], None] | None = None
+    """Ordered, so that those who came first are served first; ``None``: nobody waits."""
     readers: dict[str, float] = field(default_factory=dict)
     writer: int | None = None
     """The fence of the running attempt; ``None`` if none is running."""
@@ -59,7 +59,7 @@ class Entry:
     look_at: float = math.inf
     """The second in which a sweep looks at this run; infinite if none does."""
     inbox: MemoryInbox | None = None
-    checkpoints: dict[str, bytes] = field(default_factory=dict)
+    checkpoints: dict[str, bytes] | None = None
 
     def current(self) -> RunRecord:
         """Return the record with the current seqs."""
@@ -75,14 +75,15 @@ class Entry:
         # Of a feed whole blocks are trimmed: packs would keep more than requested.
         is_small = count <= _FEW and len(body) <= _SMALL_BYTES and block.end is None
         if is_small and keep is None and (count == 1 or b"\n@" not in body):
-            tail = self.tail
-            if len(tail) >= _PACK_BLOCKS:
+            tail, times = self.tail, self.times
+            if tail is None or times is None or len(tail) >= _PACK_BYTES:
                 self._pack()
-            tail.append(body)
+                tail, times = self.tail, self.times = bytearray(), array("d")
+            tail += body
             if count == 1:
-                self.times.append(block.at)
+                times.append(block.at)
             else:
-                self.times.extend((block.at,) * count)
+                times.extend((block.at,) * count)
             self.seq = last
         else:
             self._pack()
@@ -95,17 +96,14 @@ class Entry:
 
     def _newest(self) -> Sequence[Pack]:
         """Return the tail as a pack, if there is one."""
-        if not self.tail:
+        if self.tail is None or self.times is None:
             return ()
         first = self.seq - len(self.times) + 1
-        body, times = b"".join(self.tail), array("d", self.times)
-        return [Pack(self.record.id, first, self.seq, body, times)]
+        return [Pack(self.record.id, first, self.seq, bytes(self.tail), self.times)]
 
     def _pack(self) -> None:
-        if self.tail:
-            self.pieces += self._newest()
-            self.tail.clear()
-            self.times.clear()
+        self.pieces += self._newest()
+        self.tail = self.times = None
 
     def page(self, after: int, max_bytes: int) -> Sequence[Block]:
         """Return the blocks after ``after``, the first one cut there, about ``max_bytes``."""
@@ -157,8 +155,9 @@ class Entry:
         size += _TIME_BYTES * (self.seq - self.first_seq + 1)
         for piece in self.pieces:
             size += len(piece.body) + _BLOCK_BYTES
-        for some in (self.tail, record.labels, self.checkpoints.values()):
-            size += sum(map(len, some))
+        size += len(self.tail or b"") + sum(map(len, record.labels))
+        if self.checkpoints is not None:
+            size += sum(map(len, self.checkpoints.values()))
         return size if self.inbox is None else size + self.inbox.size()
 
     def opened_inbox(self) -> MemoryInbox:
@@ -167,15 +166,22 @@ class Entry:
             self.inbox = MemoryInbox()
         return self.inbox
 
+    def wait(self, waiter: asyncio.Future[bool]) -> None:
+        """Remember a reader that waits."""
+        if self.waiters is None:
+            self.waiters = {}
+        self.waiters[waiter] = None
+
     def stop_waiting(self, waiter: asyncio.Future[bool]) -> None:
         """Forget a reader that waited."""
-        self.waiters.pop(waiter, None)
-        if not self.waiters:
-            self.waiters = {}  # an empty dictionary keeps the memory that it once needed
+        if self.waiters is not None:
+            self.waiters.pop(waiter, None)
+            if not self.waiters:
+                self.waiters = None
 
     def wake(self) -> None:
         """Wake all waiting readers."""
-        for waiter in self.waiters:
+        for waiter in self.waiters or ():
             resolve(waiter, is_news=True)
 
     def wake_all(self) -> None:
@@ -186,8 +192,8 @@ class Entry:
 
     def forget_waiters(self, loop: asyncio.AbstractEventLoop) -> None:
         """Drop all waits but those in ``loop``: nobody is left in another loop to wake."""
-        here = {waiter: None for waiter in self.waiters if waiter.get_loop() is loop}
-        self.waiters = here
+        here = [waiter for waiter in self.waiters or () if waiter.get_loop() is loop]
+        self.waiters = dict.fromkeys(here) or None
         if self.inbox is not None:
             self.inbox.forget_waiters(loop)
 
