@@ -12,7 +12,7 @@ from yieldwire.runs.access import Caller
 from yieldwire.runs.outlet import Outlet
 
 
-class Sending(Outlet):
+class StreamOutlet(Outlet):
     """The outlet of a stream. It encodes blocks for the stream's own task as well."""
 
     __slots__ = (

@@ -10,7 +10,7 @@ from pydantic_core import to_json
 
 from yieldwire.asgi.disconnect import check_connected
 from yieldwire.asgi.exchange import NO_STORE, BrokenOff, Exchange, Headers, within
-from yieldwire.asgi.sending import Sending
+from yieldwire.asgi.sending import StreamOutlet
 from yieldwire.clock import Timing
 from yieldwire.codecs import Encoder
 from yieldwire.errors import ForeignCursor, NotFound, StoreError
@@ -60,7 +60,7 @@ class Streaming:
         self._send_message, self._receive = exchange.send, exchange.receive
         self._stall_timeout = exchange.stall_timeout
         self._reader, self._encoder = reader, encoder
-        self._sending = Sending(exchange, encoder, reader.caller)
+        self._sending = StreamOutlet(exchange, encoder, reader.caller)
         self._keepalive = timing.keepalive
         self._mark: int | None = None
         """The mark of the event before the next one, if the run can wait."""
