@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from functools import partial
+from typing import Self
 
 import pytest
 
@@ -13,10 +14,11 @@ from yieldwire.actions.stream import StreamableValue
 from yieldwire.app import App
 from yieldwire.errors import StoreError
 from yieldwire.executors import RunLimits
-from yieldwire.executors.submission import Submitter
 from yieldwire.log.events import Block
 from yieldwire.runs.access import Caller
 from yieldwire.runs.start import StartRequest
+from yieldwire.stores.memory import MemoryStore
+from yieldwire.stores.quicklog import BlockWriter
 
 IMPATIENT = RunLimits(store_patience=0.0)
 
@@ -30,6 +32,12 @@ class Submitted(BlockStore):
         self.calls, self.fails_at = 0, fails_at
         self.tasks = set[asyncio.Task[None]]()
 
+    __module__ = MemoryStore.__module__  # as an included store: another one is guarded
+    append = BlockStore.append
+
+    def quick_log(self, _run_id: str, /) -> Self:  # type: ignore[override]
+        return self
+
     def append_nowait(
         self,
         block: Block,
@@ -37,8 +45,8 @@ class Submitted(BlockStore):
         *,
         after: int,
         fence: int,
-        writer: Submitter,
-    ) -> None:
+        writer: BlockWriter,
+    ) -> bool:
         self.calls += 1
         self.asked.set()
         append: Callable[[], Awaitable[int]] = self.fail
@@ -47,8 +55,9 @@ class Submitted(BlockStore):
         task = asyncio.get_running_loop().create_task(self.answer(append, writer))
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
+        return True
 
-    async def answer(self, append: Callable[[], Awaitable[int]], writer: Submitter) -> None:
+    async def answer(self, append: Callable[[], Awaitable[int]], writer: BlockWriter) -> None:
         await self.may_go.wait()
         try:
             await append()
@@ -63,6 +72,8 @@ class Submitted(BlockStore):
 
 class Free(Submitted):
     """Answers at once."""
+
+    __module__ = MemoryStore.__module__
 
     def __init__(self, *fails_at: int) -> None:
         super().__init__(*fails_at)
@@ -188,8 +199,14 @@ async def test_a_store_that_keeps_failing_ends_the_run(
 class Closed(BlockStore):
     """Takes nothing without being awaited."""
 
-    def append_nowait(self, block: Block, /, **_options: object) -> None:
-        raise StoreError(f"The store is closed for {block.run_id}.")
+    __module__ = MemoryStore.__module__  # as an included store: another one is guarded
+    append = BlockStore.append
+
+    def quick_log(self, _run_id: str, /) -> Self:  # type: ignore[override]
+        return self
+
+    def append_nowait(self, _block: Block, /, **_options: object) -> bool:
+        return False
 
 
 async def test_what_cannot_be_submitted_is_awaited() -> None:

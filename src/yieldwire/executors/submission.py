@@ -10,34 +10,16 @@ few hundred new objects make Python's garbage collector look at others.
 import asyncio
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable
-from typing import ClassVar, Protocol
 
 from yieldwire.actions.encoding import Encoding
-from yieldwire.errors import LimitExceeded, StoreError, YieldwireError
+from yieldwire.errors import LimitExceeded, YieldwireError
 from yieldwire.executors import RunLimits
 from yieldwire.executors.audience import Audience
 from yieldwire.executors.reporting import LoopReporter
 from yieldwire.executors.watched import Log
 from yieldwire.log.events import Block
 from yieldwire.log.run import RunRecord
-
-
-class Submit(Protocol):
-    """The method of a store that can append without a task that waits."""
-
-    NAME: ClassVar[str] = "append_nowait"
-
-    def __call__(
-        self,
-        block: Block,
-        /,
-        *,
-        after: int,
-        fence: int,
-        writer: "Submitter",
-    ) -> None:
-        """Do what the log's ``append`` does, and call `Submitter.submitted` of ``writer``."""
-        ...
+from yieldwire.stores.quicklog import quick_log_of
 
 
 class Submitter(LoopReporter):
@@ -49,8 +31,8 @@ class Submitter(LoopReporter):
         "_idle",
         "_is_ahead",
         "_is_submitted",
+        "_log",
         "_store",
-        "_submit",
         "_unsettled",
         "is_closed",
         "spawn_flush",
@@ -66,7 +48,7 @@ class Submitter(LoopReporter):
     ) -> None:
         super().__init__(run, encoding, limits, asyncio.get_running_loop())
         self._store, self._audience = store, audience
-        self._submit: Submit | None = getattr(store, Submit.NAME, None)
+        self._log = quick_log_of(store, run.id)
         self._unsettled: Block | None = None
         """The block that the store has not confirmed. After a failed write the store can have it or
         not: the same append is repeated first, which counts as success if it has."""
@@ -88,16 +70,15 @@ class Submitter(LoopReporter):
         Raises:
             LimitExceeded: If the log would be too large.
         """
-        submit, failure = self._submit, self._failure
-        if submit is None or self._busy or self._is_ahead or self._full or self._unsettled:
+        log, failure = self._log, self._failure
+        if log is None or self._busy or self._is_ahead or self._full or self._unsettled:
             return False
         self._unsettled = block = self._next_block()
         if block is not None:
-            try:
-                submit(block, after=self._seq, fence=self._fence, writer=self)
-            except StoreError:
-                return False
             self._busy = self._is_submitted = True
+            if not log.append_nowait(block, after=self._seq, fence=self._fence, writer=self):
+                self._busy = self._is_submitted = False
+                return False
         if self._failure is not failure:
             raise self._refusal()
         return block is not None

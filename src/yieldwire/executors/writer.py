@@ -191,7 +191,7 @@ class LogWriter(Submitter):
         """
         value: object = None
         error: BaseException | None = None
-        time, can_submit = self._time, self._submit is not None
+        time, can_submit = self._time, self._log is not None
         while True:
             self._is_stepping = True
             try:

@@ -13,8 +13,6 @@ from yieldwire.stores.guarded import METHODS
 T = TypeVar("T")
 
 _TIMED: Final = METHODS - {"open", "close"}
-_HIDDEN: Final = frozenset({"append_nowait"})
-"""Methods that do what an asynchronous one does, which is used instead."""
 
 
 def timed(store: RunStore, watch: Watch) -> RunStore:
@@ -30,8 +28,6 @@ class _Timed:
         self._watch: Final = watch
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - any attribute of the store
-        if name in _HIDDEN:
-            raise AttributeError(name)
         value: Any = getattr(self._store, name)
         if name not in _TIMED:
             return value

@@ -19,7 +19,7 @@ from yieldwire.clock import CLOCK, Clock, SystemClock
 from yieldwire.errors import Conflict, KeyReused
 from yieldwire.log import transitions
 from yieldwire.log.cursor import check_within
-from yieldwire.log.delivery import deliveries_of, is_told
+from yieldwire.log.delivery import deliveries_of
 from yieldwire.log.events import Block
 from yieldwire.log.message import Message
 from yieldwire.log.run import RunRecord
@@ -40,11 +40,12 @@ from yieldwire.stores.memory.live import Live
 from yieldwire.stores.memory.lookout import Lookout
 from yieldwire.stores.memory.queue import MemoryQueue
 from yieldwire.stores.memory.revocations import MemoryRevocations
+from yieldwire.stores.quicklog import QuickLogs
 from yieldwire.stores.waiters import resolve
 
 
 @settings
-class MemoryStore(MemoryDeliveries, MemoryQueue, MemoryRevocations):
+class MemoryStore(MemoryDeliveries, MemoryQueue, MemoryRevocations, QuickLogs):
     """Keeps runs in this process. It is lost with the process, and cannot be shared.
 
     Every method is atomic for the one event loop that uses the store. Memory is limited: if
@@ -147,9 +148,7 @@ class MemoryStore(MemoryDeliveries, MemoryQueue, MemoryRevocations):
     async def append(self, run_id: str, block: Block, *, after: int, fence: int) -> int:
         """Append ``block`` in one step, all or nothing, and return the last seq."""
         entry = self._entries.get(run_id) or self._entry(run_id)
-        is_next = entry.seq == after == block.first - 1 and entry.writer == fence
-        if is_next and block.end is None and not (entry.tells_questions and is_told(block)):
-            entry.add(block)  # the hot path: the record is not rebuilt for every block
+        if entry.adds(block, after, fence):
             return block.last
         record = entry.record
         if entry.seq != after and record.fence == fence and entry.stands_already(block):
@@ -158,6 +157,10 @@ class MemoryStore(MemoryDeliveries, MemoryQueue, MemoryRevocations):
         step = transitions.append(entry.current(), block, after, self._clock.now())
         self._take(entry, (step, block))
         return block.last
+
+    def quick_log(self, run_id: str, /) -> Entry | None:
+        """Return the log of a run that is kept as it is, not as an archive."""
+        return self._entries.get(run_id)
 
     async def read(
         self, run_id: str, after: int, *, max_bytes: int = 262_144, wait: float = 0.0

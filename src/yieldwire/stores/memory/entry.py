@@ -11,10 +11,12 @@ from itertools import chain, islice
 from operator import attrgetter
 from typing import Final
 
+from yieldwire.log.delivery import is_told
 from yieldwire.log.events import Block
 from yieldwire.log.run import RunRecord
 from yieldwire.stores.memory.inbox import MemoryInbox
 from yieldwire.stores.memory.pack import Pack
+from yieldwire.stores.quicklog import BlockWriter
 from yieldwire.stores.waiters import resolve
 
 _FEW: Final = 8
@@ -67,6 +69,23 @@ class Entry:
         if record.seq != self.seq or record.first_seq != self.first_seq:
             record = self.record = record.changed(seq=self.seq, first_seq=self.first_seq)
         return record
+
+    def append_nowait(
+        self, block: Block, /, *, after: int, fence: int, writer: BlockWriter
+    ) -> bool:
+        """Do what the store's ``append`` does with a block that only continues the log."""
+        if not self.adds(block, after, fence):
+            return False
+        writer.submitted(None)
+        return True
+
+    def adds(self, block: Block, after: int, fence: int) -> bool:
+        """Append a block that only continues the log; return whether this was one."""
+        is_next = self.seq == after == block.first - 1 and self.writer == fence
+        if not is_next or block.end is not None or (self.tells_questions and is_told(block)):
+            return False
+        self.add(block)  # the record is not rebuilt for every block
+        return True
 
     def add(self, block: Block) -> None:
         """Append ``block`` to the log and wake the waiting readers."""

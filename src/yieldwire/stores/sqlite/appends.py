@@ -1,22 +1,15 @@
 """Appends of this process, each awaited or reported by a call."""
 
-from typing import Protocol
+from typing import Self
 
-from yieldwire.errors import YieldwireError
+from yieldwire.errors import StoreError
 from yieldwire.log.events import Block
+from yieldwire.stores.quicklog import BlockWriter, QuickLogs
 from yieldwire.stores.reads import Reads
 from yieldwire.stores.sqlite.lanes import Lanes
 from yieldwire.stores.sqlite.log import BlockItem, LogTable
 from yieldwire.stores.tails import Tails
 from yieldwire.stores.waits import Waits
-
-
-class BlockWriter(Protocol):
-    """Learns what became of a block."""
-
-    def submitted(self, error: YieldwireError | None, /) -> object:
-        """Continue, as the block is in the log, or could not be written because of ``error``."""
-        ...
 
 
 class _Submission(BlockItem):
@@ -32,7 +25,7 @@ class _Submission(BlockItem):
         self.writer.submitted(self.error)
 
 
-class SQLiteAppends:
+class SQLiteAppends(QuickLogs):
     """The part of a SQLite store that writes blocks."""
 
     _lanes: Lanes
@@ -40,12 +33,6 @@ class SQLiteAppends:
     _reads: Reads
     _tails: Tails
     _waits: Waits
-
-    def __init_subclass__(cls) -> None:
-        """Let writers await `append` if a subclass has its own."""
-        super().__init_subclass__()
-        if "append" in vars(cls):
-            setattr(cls, "append_nowait", vars(cls).get("append_nowait"))  # noqa: B010 - or None
 
     async def append(self, run_id: str, block: Block, *, after: int, fence: int) -> int:
         """Append ``block`` in one step, all or nothing, and return the last seq."""
@@ -60,18 +47,22 @@ class SQLiteAppends:
         self.note(block, first_seq, None)
         return block.last
 
+    def quick_log(self, _run_id: str, /) -> Self:
+        """Return what appends to the log of a run."""
+        return self
+
     def append_nowait(
         self, block: Block, /, *, after: int, fence: int, writer: BlockWriter
-    ) -> None:
-        """Do what `append` does, and tell ``writer``.
-
-        Raises:
-            StoreError: If the store is closed.
-        """
+    ) -> bool:
+        """Do what `append` does, and tell ``writer``, unless the store is closed."""
         append = _Submission(self._log, block.run_id, block, after, fence)
         append.store, append.writer = self, writer
         append.is_joint = append.is_simple and not self._tails.is_trimmed(block.run_id)
-        self._lanes.writer.put(append)
+        try:
+            self._lanes.writer.put(append)
+        except StoreError:
+            return False
+        return True
 
     def note(self, block: Block, first_seq: int | None, error: BaseException | None) -> None:
         """Show a block to the readers of this process; after an error it can be in the log too."""

@@ -1,0 +1,151 @@
+"""An append without a task that waits for it does what an awaited one does."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.runs import SOON
+from yieldwire.errors import AppendConflict, Fenced, YieldwireError
+from yieldwire.log.events import Block, EventType
+from yieldwire.log.run import RunRecord
+from yieldwire.stores import RunStore
+from yieldwire.stores.guarded import guarded
+from yieldwire.stores.memory import MemoryStore
+from yieldwire.stores.quicklog import QuickLogs, quick_log_of
+from yieldwire.stores.sqlite import SQLiteStore
+from yieldwire.testing.contract.harness import chunks, claimed, log_of
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[RunStore]:
+    store: RunStore = MemoryStore()
+    if request.param == "sqlite":
+        store = SQLiteStore(tmp_path / "runs.db")
+    yield store
+    await store.close()
+
+
+class Told:
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.answer: asyncio.Future[YieldwireError | None] = (
+            asyncio.get_running_loop().create_future()
+        )
+
+    def submitted(self, error: YieldwireError | None, /) -> None:
+        self.answer.set_result(error)
+
+
+async def appended(store: RunStore, run: RunRecord, block: Block, **right: int) -> object:
+    """Append a block as a writer does, and return the error."""
+    log, writer = quick_log_of(store, run.id), Told()
+    assert log is not None
+    right = {"after": block.first - 1, "fence": run.fence, **right}
+    async with asyncio.timeout(SOON):
+        if log.append_nowait(block, writer=writer, **right):
+            return await writer.answer
+        assert not writer.answer.done()
+        try:
+            await store.append(run.id, block, **right)
+        except YieldwireError as exc:
+            return exc
+    return None
+
+
+async def test_what_is_reported_as_written_can_be_read(store: RunStore) -> None:
+    run = await claimed(store)
+
+    errors = [await appended(store, run, chunks(run.id, seq, 1)) for seq in (1, 2, 3)]
+
+    assert errors == [None] * 3
+    assert [event.seq for event in await log_of(store, run.id)] == [1, 2, 3]
+
+
+async def test_a_reader_that_waits_gets_it(store: RunStore) -> None:
+    run = await claimed(store)
+    async with asyncio.timeout(SOON), asyncio.TaskGroup() as group:
+        reading = group.create_task(store.read(run.id, 0, wait=SOON))
+        await asyncio.sleep(0.01)
+        await appended(store, run, chunks(run.id, 1, 1))
+
+    assert [block.last for block in reading.result()] == [1]
+
+
+async def test_many_are_reported_each_with_its_outcome(store: RunStore) -> None:
+    runs = [await claimed(store) for _ in range(20)]
+
+    errors = await asyncio.gather(
+        *(
+            appended(store, run, chunks(run.id, 1, 1), fence=run.fence + n % 2)
+            for n, run in enumerate(runs)
+        )
+    )
+
+    assert [type(error) for error in errors] == [type(None), Fenced] * 10
+
+
+async def test_a_conflict_is_reported(store: RunStore) -> None:
+    run = await claimed(store)
+
+    error = await appended(store, run, chunks(run.id, 5, 1), after=4)
+
+    assert isinstance(error, AppendConflict)
+
+
+async def test_the_end_of_a_run_is_written_as_well(store: RunStore) -> None:
+    run = await claimed(store)
+
+    await appended(store, run, Block.of_event(run.id, 1, EventType.DONE, b"{}"))
+
+    assert (await store.get(run.id)).status.is_terminal
+
+
+async def test_the_memory_store_has_written_a_block_when_the_call_returns() -> None:
+    store = MemoryStore()
+    run, writer = await claimed(store), Told()
+    log = quick_log_of(store, run.id)
+    assert log is not None
+
+    assert log.append_nowait(chunks(run.id, 1, 1), after=0, fence=run.fence, writer=writer)
+
+    assert writer.answer.result() is None
+    assert [block.last for block in await store.read(run.id, 0)] == [1]
+
+
+def test_a_class_with_an_append_of_its_own_gets_every_block() -> None:
+    class Noting(MemoryStore):
+        async def append(self, run_id: str, block: Block, *, after: int, fence: int) -> int:
+            return await super().append(run_id, block, after=after, fence=fence)
+
+    class Quiet(Noting):
+        """Has nothing of its own."""
+
+    class Again(Noting):
+        append = Noting.append
+
+        def quick_log(self, run_id: str, /) -> None:
+            """Has looked into it."""
+
+    class First:
+        async def append(self, run_id: str, block: Block, *, after: int, fence: int) -> int:
+            raise NotImplementedError
+
+    class Mixed(First, MemoryStore):
+        pass
+
+    for kind in (Noting, Quiet, Again, Mixed):
+        assert quick_log_of(kind(), "r") is None
+
+
+async def test_a_store_without_such_logs_has_none() -> None:
+    assert quick_log_of(object(), "r") is None
+    assert quick_log_of(guarded(MemoryStore()), "r") is None
+    assert quick_log_of(MemoryStore(), "no such run") is None
+
+
+def test_the_contract_has_no_logs_by_itself() -> None:
+    with pytest.raises(NotImplementedError):
+        QuickLogs().quick_log("r")
