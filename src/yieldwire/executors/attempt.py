@@ -54,6 +54,7 @@ class Attempt(Tools):
     """Runs one claimed run's action. Its end is written exactly once, by the first code to try."""
 
     __slots__ = (
+        "_error",
         "_has_ended",
         "_status",
         "_task",
@@ -76,6 +77,7 @@ class Attempt(Tools):
         self._task: asyncio.Task[Any] | None = None
         self._timers: tuple[asyncio.TimerHandle, ...] = ()
         self._has_ended = False
+        self._error: BaseException | None = None
         self._status = Status.RUNNING
         """The run's status after this attempt."""
         self.is_lost: bool = False
@@ -92,8 +94,11 @@ class Attempt(Tools):
         self._past = past
         self._writer.resume(past.log_bytes)
 
-    async def execute(self) -> None:
-        """Run the action and write its end. Never raises what the action raised."""
+    def start(self) -> Awaitable[object]:
+        """Start the action, and return what gives its result.
+
+        That is for `complete`, and any exception for `fail`; `finish` must follow in any case.
+        """
         self._task = asyncio.current_task()
         REPORTER.set(self._writer)
         if self.run.timeout is not None:
@@ -101,35 +106,36 @@ class Attempt(Tools):
         if self.run.cancel_reason is not None:
             self.cancel(self.run.cancel_reason)
         self._services.watch.attempt_started(self.run)
-        error: BaseException | None = None
-        try:
-            if self._work.uploads is not None:
-                await self._fetch(self._work.uploads)
-            # Few nested awaits: each event that is sent alone passes through all of them.
-            data = result_data(self._work.action, await self._drive())
-            self._writer.check_limits()
-            await self._end(EventType.DONE, data)
-        except asyncio.CancelledError as exc:
-            error = self._cause(exc)
-            await self._end_by(error)
-        except BaseException as exc:
-            error = exc
-            if self.cancel_reason == GONE:
-                raise  # the event loop is gone, and nothing could be awaited
-            await self._end_by(exc)
-        finally:
-            for timer in self._timers:
-                timer.cancel()
-            if self._conversation is not None:
-                self._conversation.close()
-            # These refer to this attempt, and a cycle would wait for the garbage collector.
-            self._timers = ()
-            self._writer.spawn_flush = None
-            if (watch := self._services.watch).has_attempt_ends:
-                watch.attempt_ended(self.run.changed(status=self._status), error)
-            error = None  # a cycle as well
+        uploads = self._work.uploads
+        return self._drive() if uploads is None else self._fetch_and_drive(uploads)
 
-    async def _fetch(self, uploads: Uploads) -> None:
+    async def complete(self, result: object) -> None:
+        """Write the end of a run whose action has returned."""
+        data = result_data(self._work.action, result)
+        self._writer.check_limits()
+        await self._end(EventType.DONE, data)
+
+    async def fail(self, exc: BaseException) -> None:
+        """Write the end of a run whose action, or its completion, has raised ``exc``."""
+        is_cancelled = isinstance(exc, asyncio.CancelledError)
+        self._error = error = self._cause(exc) if is_cancelled else exc
+        if self.cancel_reason == GONE and not is_cancelled:
+            raise exc  # the event loop is gone, and nothing could be awaited
+        await self._end_by(error)
+
+    def finish(self) -> None:
+        """Release what the attempt has."""
+        for timer in self._timers:
+            timer.cancel()
+        if self._conversation is not None:
+            self._conversation.close()
+        # These refer to this attempt, and a cycle would wait for the garbage collector.
+        error, self._error, self._timers = self._error, None, ()
+        self._writer.spawn_flush = None
+        if (watch := self._services.watch).has_attempt_ends:
+            watch.attempt_ended(self.run.changed(status=self._status), error)
+
+    async def _fetch_and_drive(self, uploads: Uploads) -> object:
         """Open the files of the input, which can be far away: only now is the lease renewed."""
         try:
             await fetch(uploads, self._services.limits.store_patience, self.run.id)
@@ -137,6 +143,7 @@ class Attempt(Tools):
             extra = {"run_id": self.run.id}
             logger.error("the run cannot be executed", exc_info=cut(exc), extra=extra)  # noqa: TRY400 - it is cut
             raise RunInterrupted from exc
+        return await self._drive()
 
     def _drive(self) -> Awaitable[object]:
         if middleware := self._services.middleware_of(self._work.action):
@@ -274,7 +281,7 @@ class Attempt(Tools):
             return self._writer.exceeded()
         return RunCancelled(self.cancel_reason or "requested")
 
-    def _cause(self, exc: asyncio.CancelledError) -> BaseException:
+    def _cause(self, exc: BaseException) -> BaseException:
         """Return why the run ends after a cancellation."""
         if self.cancel_reason is None:
             if self._task is None or not self._task.cancelling():

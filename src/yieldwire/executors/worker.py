@@ -148,14 +148,8 @@ class Worker:
 
     async def _execute(self, run_id: str, run: RunRecord | None, work: Work | None) -> None:
         try:
-            if run is None:
-                run = await self._ask(run_id, partial(self._store.get, run_id))
-                if run.status is not Status.PENDING:
-                    return  # the earlier attempt has ended it
-            try:
-                work = work or self._load(run)
-            except Exception as exc:  # noqa: BLE001 - it cannot be executed, and must end
-                await self._give_up(run_id, exc)
+            work = work or await self._loaded(run_id, run)
+            if work is None:
                 return
             del run  # the claimed one replaces it, and this can take long
             is_blocking = work.action.signature.shape.is_blocking
@@ -167,7 +161,13 @@ class Worker:
                     if self._is_closing:
                         return  # it stays pending, for another process
                     attempt = await self._claimed(run_id, work)
-                    await attempt.execute()
+                    try:
+                        # Few nested awaits: each event that is sent alone passes through them all.
+                        await attempt.complete(await attempt.start())
+                    except BaseException as exc:  # noqa: BLE001 - it is in the run's log
+                        await attempt.fail(exc)
+                    finally:
+                        attempt.finish()
                     if work.action.has_files and not attempt.is_lost:
                         await self._ended(attempt.run)
                 finally:
@@ -179,6 +179,18 @@ class Worker:
             logger.debug("no longer pending", extra={"run_id": run_id})
         except StoreError:
             logger.exception("the run is left to a sweep", extra={"run_id": run_id})
+
+    async def _loaded(self, run_id: str, run: RunRecord | None) -> Work | None:
+        """Return the work of a run; ``None`` if it is not pending, or cannot be executed."""
+        if run is None:
+            run = await self._ask(run_id, partial(self._store.get, run_id))
+            if run.status is not Status.PENDING:
+                return None  # the earlier attempt has ended it
+        try:
+            return self._load(run)
+        except Exception as exc:  # noqa: BLE001 - it must end
+            await self._give_up(run_id, exc)
+            return None
 
     def _leave(self, run_id: str, work: Work | None, task: asyncio.Task[None]) -> None:
         self._queued.pop(run_id, None)
