@@ -93,18 +93,18 @@ class Audience(Backpressure):
                 else:
                     self.furthest = last  # the same, without the call
         elif self._waiting:
-            self._serve(block, list(self._waiting))
+            self._serve(block, list(self._waiting), 0)
         if last <= self.furthest and not self._ahead:
             return False  # a reader has sent it: the same as `wrote`, without the call
         return self.wrote(last, len(block.body))
 
-    def _serve(self, block: Block, readers: list[Listener]) -> None:
-        if len(readers) > AT_ONCE:
+    def _serve(self, block: Block, readers: list[Listener], first: int) -> None:
+        after = first + AT_ONCE
+        if len(readers) > after:
             # That many take a while, so others get a turn in between.
-            asyncio.get_running_loop().call_soon(self._serve, block, readers[AT_ONCE:])
-            readers = readers[:AT_ONCE]
+            asyncio.get_running_loop().call_soon(self._serve, block, readers, after)
         is_sent = False
-        for reader in readers:
+        for reader in readers[first:after]:
             if reader.deliver(block):
                 is_sent = True
         if is_sent and block.last > self.furthest:
