@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from yieldwire.errors import Conflict, StoreError
-from yieldwire.stores.sqlite.lane import MOST_BYTES_AT_ONCE, Item, Lane, pause_after
+from yieldwire.stores.sqlite.item import Item
+from yieldwire.stores.sqlite.lane import MOST_BYTES_AT_ONCE, Lane, pause_after
 from yieldwire.testing.contract.harness import SOON
 
 
@@ -278,3 +279,69 @@ async def test_an_outcome_that_cannot_be_reported_keeps_no_other_from_being(lane
     result = await lane.do(lambda _: 1)
 
     assert (result, failures) == (1, ["nobody can hear this"])
+
+
+async def test_what_is_asked_for_in_one_turn_of_the_loop_is_one_transaction() -> None:
+    begun: list[str] = []
+    lane = Lane(partial(connect_and_trace, begun), explain, name="lane", writes=True)
+    await lane.do(lambda _: None)
+
+    numbers = await asyncio.gather(*(lane.do(lambda _: len(begun)) for _ in range(50)))
+    await lane.close()
+
+    assert numbers == [2] * 50
+
+
+class Pair(Item):
+    """Two pieces of work, of which each is done by itself if they cannot be done together."""
+
+    def __init__(self, works: Sequence[Callable[[sqlite3.Connection], None]]) -> None:
+        super().__init__()
+        self.items = [Single(work) for work in works]
+        self.is_joint = True
+
+    def do(self, connection: sqlite3.Connection) -> None:
+        raise AssertionError("its parts are done")
+
+    def parts(self) -> Sequence[Item]:
+        return self.items
+
+
+class Single(Item):
+    """One of them."""
+
+    def __init__(self, work: Callable[[sqlite3.Connection], None]) -> None:
+        super().__init__()
+        self.work, self.done = work, asyncio.get_running_loop().create_future()
+
+    def do(self, connection: sqlite3.Connection) -> None:
+        self.work(connection)
+
+
+class Half:
+    """Does half of the work."""
+
+    def do_all(self, connection: sqlite3.Connection, items: Sequence[Pair]) -> bool:
+        for pair in items:
+            pair.items[0].work(connection)
+        return False
+
+
+@pytest.mark.parametrize("failing", [None, *FAILING])
+async def test_what_cannot_be_done_together_is_undone_and_done_in_parts(
+    failing: Callable[[sqlite3.Connection], None] | None,
+) -> None:
+    lane = Lane(connect, explain, name="lane", writes=True, joint=Half())
+    await lane.do(lambda c: c.execute("CREATE TABLE numbers (n NOT NULL, seen)").close())
+    pairs = [Pair([putting(1), failing or putting(2)]), Pair([putting(3), putting(4)])]
+
+    for pair in pairs:
+        lane.put(pair)
+    outcomes = await asyncio.gather(
+        *(item.done for pair in pairs for item in pair.items), return_exceptions=True
+    )
+    there = await lane.do(lambda c: [n for (n,) in c.execute("SELECT n FROM numbers ORDER BY n")])
+    await lane.close()
+
+    assert there == ([1, 2, 3, 4] if failing is None else [1, 3, 4])
+    assert [outcome is None for outcome in outcomes] == [True, failing is None, True, True]

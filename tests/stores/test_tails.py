@@ -1,7 +1,7 @@
 import pytest
 
-from yieldwire.log.events import Block
-from yieldwire.stores.tails import Tails
+from yieldwire.log.events import Block, EventType
+from yieldwire.stores.tails import ENDED_TAILS, Tails
 
 PAGE = 65_536
 
@@ -109,3 +109,34 @@ def test_a_run_that_is_forgotten_makes_room(tails: Tails) -> None:
 
     assert seqs(tails, 0, run="run0") == [1]
     assert seqs(tails, 0, run="run199") == []
+
+
+def test_of_the_runs_that_have_ended_the_newest_are_remembered(tails: Tails) -> None:
+    tails.add("live", block(1, run="live"), 1)
+    names = [f"run{number}" for number in range(ENDED_TAILS + 10)]
+
+    for name in names:
+        tails.add(name, block(1, run=name).ended(EventType.DONE, b"{}"), 1)
+
+    remembered = [name for name in names if seqs(tails, 0, run=name)]
+    assert remembered == names[10:]
+    assert seqs(tails, 0, run="live") == [1]
+
+
+def test_the_end_of_a_log_is_known_until_it_is_in_doubt(tails: Tails) -> None:
+    tails.begin("run")
+    known = [(tails.has_all("run", 0), tails.has_all("other", 0))]
+    tails.doubt()
+    known.append((tails.has_all("run", 0), tails.has_all("other", 0)))
+    tails.add("run", block(1), 1)
+    known.append((tails.has_all("run", 1), tails.has_all("run", 0)))
+    tails.add("run", block(2).ended(EventType.DONE, b"{}"), 1)
+    known.append((tails.has_all("run", 3), tails.has_all("run", 2)))
+
+    assert known == [(True, False), (False, False), (True, False), (False, False)]
+
+
+def test_a_new_run_has_no_page(tails: Tails) -> None:
+    tails.begin("run")
+
+    assert (seqs(tails, 0), seqs(tails, 1)) == ([], [])

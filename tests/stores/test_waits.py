@@ -153,3 +153,25 @@ def test_a_store_is_watched_patiently_while_only_messages_are_waited_for() -> No
         assert watched == [(True, True), (True, False), (True, True), (False, True)]
 
     run_virtually(program())
+
+
+def test_a_wait_at_the_known_end_of_a_log_needs_no_look() -> None:
+    async def program() -> None:
+        asked = list[set[str]]()
+
+        def ask(run_ids: set[str]) -> "asyncio.Future[Heads]":
+            asked.append(run_ids)
+            return asyncio.get_running_loop().create_future()
+
+        async def begin() -> None: ...
+
+        def has_all(run_id: str, last: int) -> bool:
+            return (run_id, last) == ("known", 3)
+
+        waits = Waits(ask, ask, ask, begin=begin, watch=lambda _: None, has_all=has_all)
+        for waiters, last in ((waits.logs, 3), (waits.logs, 2), (waits.inboxes, 3)):
+            await waits.wait(waiters, "known", last, 1.0)
+
+        assert asked == [{"known"}, {"known"}]
+
+    run_virtually(program())

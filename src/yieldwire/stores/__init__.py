@@ -38,6 +38,11 @@ class Admission:
     caller_limit: int | None = None
     lease: float | None = None
 
+    @property
+    def is_limited(self) -> bool:
+        """Whether the caller's unfinished runs must be counted."""
+        return self.action_limit is not None or self.caller_limit is not None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:

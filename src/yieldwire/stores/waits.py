@@ -11,7 +11,8 @@ class Waits:
 
     The first three say what there is, of those who are waited for. ``begin`` is awaited before each
     wait, and ``watch`` is called with this object when a wait begins and ends: writes of other
-    processes need to be noticed only while somebody waits.
+    processes need to be noticed only while somebody waits. ``has_all`` says whether a log is known
+    to end with a seq, so that no look is needed: a later write causes one.
     """
 
     def __init__(
@@ -22,12 +23,13 @@ class Waits:
         *,
         begin: Callable[[], Awaitable[object]],
         watch: Callable[["Waits"], object],
+        has_all: Callable[[str, int], bool] = lambda _run_id, _last: False,
     ) -> None:
         self.logs: Final = Waiters(logs)
         self.inboxes: Final = Waiters(inboxes)
         self.takers: Final = Waiters(takers)
         self._all: Final = (self.logs, self.inboxes, self.takers)
-        self._begin, self._watch = begin, watch
+        self._begin, self._watch, self._has_all = begin, watch, has_all
 
     def __bool__(self) -> bool:
         return any(self._all)
@@ -43,7 +45,8 @@ class Waits:
         # The store is asked once the waiter is there, so no write can fall between.
         with waiters.waiter(key, after, timeout) as waiter:
             self._watch(self)
-            waiters.look([key])
+            if waiters is not self.logs or not self._has_all(key, after):
+                waiters.look([key])
             await waiter
         self._watch(self)
 

@@ -32,7 +32,6 @@ from yieldwire.log.run import RunRecord
 from yieldwire.setting import Rule, Seconds, settings
 from yieldwire.stores import (
     REVOCATION_SECONDS,
-    Admission,
     Query,
     Reach,
     Revoked,
@@ -47,11 +46,13 @@ from yieldwire.stores.sqlite.checkpoints import CheckpointTable
 from yieldwire.stores.sqlite.deliveries import DeliveryTable, SQLiteDeliveries
 from yieldwire.stores.sqlite.file import FileSettings, Synchronous, to_block, to_record
 from yieldwire.stores.sqlite.inbox import InboxTable
+from yieldwire.stores.sqlite.joint import Together
 from yieldwire.stores.sqlite.keys import KeyTable
 from yieldwire.stores.sqlite.lanes import Lanes
 from yieldwire.stores.sqlite.log import LogTable
 from yieldwire.stores.sqlite.queue import QueueTable, SQLiteQueue
 from yieldwire.stores.sqlite.revocations import RevocationTable
+from yieldwire.stores.sqlite.starts import Created, SQLiteStarts
 from yieldwire.stores.statements import statements
 from yieldwire.stores.tails import Tails
 from yieldwire.stores.waiters import Heads
@@ -77,7 +78,7 @@ _PATH: Final = Rule(_is_path, "the path of a file", _path_hint)
 
 
 @settings
-class SQLiteStore(SQLiteAppends, SQLiteDeliveries, SQLiteQueue):
+class SQLiteStore(SQLiteStarts, SQLiteAppends, SQLiteDeliveries, SQLiteQueue):
     """Keeps runs in a file, which processes on the same machine can share.
 
     Args:
@@ -114,30 +115,17 @@ class SQLiteStore(SQLiteAppends, SQLiteDeliveries, SQLiteQueue):
         self._tails = Tails()
         self._reads = Reads(self._ask_page)
         settings = FileSettings(path=path, synchronous=synchronous, busy_timeout=busy_timeout)
-        self._lanes = Lanes(settings, self._clock, self._log, self._look_for_all)
+        self._created = Created()
+        together = Together(self._sql, self._clock)
+        self._lanes = Lanes(settings, self._clock, together, self._look_for_all)
         self._waits = Waits(
             partial(self._ask_heads, "heads"),
             partial(self._ask_heads, "inbox_heads"),
             self._ask_demands,
             begin=self._lanes.open_reader,
             watch=self._lanes.watch,
+            has_all=self._tails.has_all,
         )
-
-    async def create(self, run: RunRecord, admission: Admission, /) -> RunRecord:
-        """Create a run, or return the one that the idempotency key or the feed already has."""
-        run = run.changed(created_at=self._clock.now())
-
-        def work(connection: sqlite3.Connection) -> RunRecord:
-            known = self._keys.known(connection, admission)
-            if known is not None:
-                return known
-            self._log.insert(connection, run, admission)
-            return run
-
-        try:
-            return await self._write(work)
-        finally:
-            self._waits.takers.look_for_all()
 
     async def get(self, run_id: str, /) -> RunRecord:
         """Return the run's current record."""
@@ -186,22 +174,12 @@ class SQLiteStore(SQLiteAppends, SQLiteDeliveries, SQLiteQueue):
         return self._lanes.ask(partial(self._queue.met, demands=demands))
 
     def _look_for_all(self) -> None:
+        self._tails.doubt()
         self._waits.look_for_all()
 
     async def find(self, query: Query, /) -> Sequence[RunRecord]:
         """Return the matching runs, newest first."""
         return await self._lanes.read(partial(self._log.find, query=query))
-
-    async def claim(self, run_id: str, *, lease: float | None) -> RunRecord:
-        """Start the next attempt of a pending run."""
-
-        def work(connection: sqlite3.Connection) -> RunRecord:
-            row = self._log.row(connection, run_id)
-            run = transitions.claim(to_record(row), self._clock.now())
-            until = None if lease is None else self._clock.monotonic() + lease
-            return self._log.keep(connection, row, run, None, lease_until=until)
-
-        return await self._write(work)
 
     async def heartbeat(self, run_id: str, *, fence: int, lease: float) -> str | None:
         """Renew the lease, and return why the run must be cancelled, if it must."""

@@ -6,23 +6,11 @@ from yieldwire.errors import StoreError
 from yieldwire.log.events import Block
 from yieldwire.stores.quicklog import BlockWriter, QuickLogs
 from yieldwire.stores.reads import Reads
+from yieldwire.stores.sqlite.blocks import BlockItem, Submission, Submissions, is_simple
 from yieldwire.stores.sqlite.lanes import Lanes
-from yieldwire.stores.sqlite.log import BlockItem, LogTable
+from yieldwire.stores.sqlite.log import LogTable
 from yieldwire.stores.tails import Tails
 from yieldwire.stores.waits import Waits
-
-
-class _Submission(BlockItem):
-    """A block whose outcome is reported by a call, so that no task needs to wait for it."""
-
-    __slots__ = ("store", "writer")
-
-    store: "SQLiteAppends"
-    writer: BlockWriter
-
-    def tell(self) -> None:
-        self.store.note(self.block, self.result, self.error)
-        self.writer.submitted(self.error)
 
 
 class SQLiteAppends(QuickLogs):
@@ -36,15 +24,9 @@ class SQLiteAppends(QuickLogs):
 
     async def append(self, run_id: str, block: Block, *, after: int, fence: int) -> int:
         """Append ``block`` in one step, all or nothing, and return the last seq."""
-        append = BlockItem(self._log, run_id, block, after, fence)
-        append.is_joint = append.is_simple and not self._tails.is_trimmed(run_id)
-        try:
-            first_seq = await self._lanes.writer.finish(append)
-        except BaseException as exc:
-            # Also if this call is cancelled: the block is in the log anyway.
-            self.note(block, None, exc)
-            raise
-        self.note(block, first_seq, None)
+        append = BlockItem(self._log, self.note, block, after, fence)
+        append.is_joint = self._is_joint(block, after)
+        await self._lanes.writer.finish(append)
         return block.last
 
     def quick_log(self, _run_id: str, /) -> Self:
@@ -55,14 +37,27 @@ class SQLiteAppends(QuickLogs):
         self, block: Block, /, *, after: int, fence: int, writer: BlockWriter
     ) -> bool:
         """Do what `append` does, and tell ``writer``, unless the store is closed."""
-        append = _Submission(self._log, block.run_id, block, after, fence)
-        append.store, append.writer = self, writer
-        append.is_joint = append.is_simple and not self._tails.is_trimmed(block.run_id)
         try:
-            self._lanes.writer.put(append)
+            self._submit(block, after, fence, writer)
         except StoreError:
             return False
         return True
+
+    def _submit(self, block: Block, after: int, fence: int, writer: BlockWriter) -> None:
+        lane = self._lanes.writer
+        if block.end is None and self._is_joint(block, after):
+            newest = lane.newest
+            if not isinstance(newest, Submissions) or newest.is_full:
+                newest = Submissions(self._log, self.note)
+                lane.put(newest)
+            newest.add(block, after, fence, writer)
+        else:
+            append = Submission(self._log, self.note, block, after, fence)
+            append.writer = writer
+            lane.put(append)
+
+    def _is_joint(self, block: Block, after: int) -> bool:
+        return is_simple(block, after) and not self._tails.is_trimmed(block.run_id)
 
     def note(self, block: Block, first_seq: int | None, error: BaseException | None) -> None:
         """Show a block to the readers of this process; after an error it can be in the log too."""

@@ -1,9 +1,9 @@
 """One thread with one connection, which does the loop's database work, many items at a time.
 
-Everything that was requested while the thread was busy is done at once, and by the writer in
-one transaction: a group commit. None of these items was requested after the outcome of another
-was known, so their order does not matter, and those that can be done together come first. The
-loop gets all outcomes in one call.
+Everything that was requested in one turn of the loop, or while the thread was busy, is done at
+once, and by the writer in one transaction: a group commit. None of these items was requested after
+the outcome of another was known, so their order does not matter, and those that can be done
+together come first. The loop gets all outcomes in one call.
 
 A connection that failed is not used again. The next item opens a new one, so that a disk with
 free space again, or a restored file, is noticed automatically.
@@ -14,15 +14,16 @@ import queue
 import sqlite3
 import threading
 import time
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
-from typing import Any, Final, Protocol, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 from yieldwire.errors import StoreError, YieldwireError
 from yieldwire.stores.sqlite.failure import is_of_item
+from yieldwire.stores.sqlite.item import Item, Joint, WorkItem, report_unheard, split
 
 T = TypeVar("T")
 
@@ -41,64 +42,6 @@ _PATIENCE: Final = 20
 """The quiet time, in pauses between two checks: after five seconds, the pause is the longest."""
 _IDLE_SECONDS: Final = 1.0
 """How often an idle thread checks whether its event loop was closed."""
-
-
-class Item(ABC):
-    """Work to do in the thread, and its outcome."""
-
-    __slots__ = ("done", "error", "is_joint", "is_over", "result", "size")
-
-    def __init__(self, size: int = 0) -> None:
-        self.size: int = size
-        """About how many bytes it writes or reads."""
-        self.done: asyncio.Future[Any]
-        """Resolved with the outcome. Set by the lane."""
-        self.is_joint: bool = False
-        """Whether it can be done together with others of its kind."""
-        self.is_over: bool = False
-        """Whether the loop knows the outcome."""
-        self.result: Any = None
-        self.error: YieldwireError | None = None
-
-    @abstractmethod
-    def do(self, connection: sqlite3.Connection) -> Any:  # noqa: ANN401 - any result
-        """Do it."""
-
-    def tell(self) -> None:
-        """Report the outcome. Called in the loop; must not raise."""
-        self.is_over = True
-        if self.done.done():
-            return
-        if self.error is None:
-            self.done.set_result(self.result)
-        else:
-            self.done.set_exception(self.error)
-
-
-class _Call(Item):
-    __slots__ = ("work",)
-
-    def __init__(self, work: Callable[[sqlite3.Connection], Any], size: int = 0) -> None:
-        super().__init__(size)
-        self.work = work
-
-    def do(self, connection: sqlite3.Connection) -> Any:  # noqa: ANN401 - as above
-        return self.work(connection)
-
-
-_NUDGE: Final = _Call(lambda _: None)
-"""Nothing to do, so the file is not locked for it."""
-
-
-class Joint(Protocol):
-    """Does the work of many items at once."""
-
-    def do_all(self, connection: sqlite3.Connection, items: Sequence[Any], /) -> bool:
-        """Do the work of all of these items, and return whether all of it is done.
-
-        If not, each of them is done separately, as if it were requested again.
-        """
-        ...
 
 
 def pause_after(quiet: float) -> float:
@@ -130,7 +73,11 @@ class Lane:
         self._looked_at = 0.0
         self._on_foreign_write = on_foreign_write
         self._loop = asyncio.get_running_loop()
-        self._queue: queue.SimpleQueue[Item | None] = queue.SimpleQueue()
+        self._waiting: deque[Item] = deque()
+        """Items that the thread does not have yet, so that the loop can still add to the newest."""
+        self._is_busy = self._will_hand_over = False
+        """Whether the thread has items, and whether it gets more in this turn of the loop."""
+        self._queue: queue.SimpleQueue[list[Item] | None] = queue.SimpleQueue()
         self.is_watching = False
         """Whether to watch for writes of other processes; read by the thread."""
         self.is_patient = False
@@ -149,7 +96,7 @@ class Lane:
         Raises:
             StoreError: If the lane is closed. If the database fails, the future has the error.
         """
-        return self._ask(_Call(work, size))
+        return self._ask(WorkItem(work, size))
 
     def _ask(self, item: Item) -> "asyncio.Future[Any]":
         item.done = done = self._loop.create_future()
@@ -164,7 +111,43 @@ class Lane:
         """
         if self._is_closing:
             raise StoreError("The store is closed.")
-        self._queue.put(item)
+        self._waiting.append(item)
+        if not (self._is_busy or self._will_hand_over):
+            self._will_hand_over = True
+            self._loop.call_soon(self._hand_over)
+
+    @property
+    def newest(self) -> Item | None:
+        """The newest item that the thread does not have yet, to which steps can be added."""
+        return self._waiting[-1] if self._waiting else None
+
+    def _hand_over(self) -> None:
+        """Give the thread what is waiting."""
+        self._will_hand_over = False
+        if items := self._next():
+            self._is_busy = True
+            self._queue.put(items)
+
+    def _next(self) -> list[Item]:
+        """Return the items of the next transaction."""
+        items, count, size = list[Item](), 0, 0
+        while self._waiting and size < MOST_BYTES_AT_ONCE:
+            count += self._waiting[0].count
+            if items and count > MOST_AT_ONCE:
+                break
+            items.append(item := self._waiting.popleft())
+            size += item.size
+        return items
+
+    def _tell(self, items: list[Item]) -> None:
+        """Report outcomes. What came meanwhile is done while they are."""
+        self._is_busy = False
+        self._hand_over()
+        for item in items:
+            try:
+                item.tell()
+            except Exception as exc:  # noqa: BLE001 - the others have an outcome too
+                report_unheard(exc)
 
     async def do(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Do ``work`` in the thread. A cancellation waits until it is done.
@@ -172,7 +155,7 @@ class Lane:
         Raises:
             StoreError: If the database failed, or the lane is closed.
         """
-        return cast("T", await self.finish(_Call(work)))
+        return cast("T", await self.finish(WorkItem(work)))
 
     async def finish(self, item: Item) -> Any:  # noqa: ANN401 - any result
         """Do an item, as `do` does.
@@ -194,11 +177,13 @@ class Lane:
 
     def nudge(self) -> None:
         """Make the thread notice that it has to watch."""
-        self._queue.put(_NUDGE)
+        self._queue.put([])
 
     async def close(self) -> None:
         """End the thread, after its queued work. Can be called from any event loop."""
         self._is_closing = True
+        while items := self._next():
+            self._queue.put(items)
         self._queue.put(None)
         loop, is_over = asyncio.get_running_loop(), asyncio.Event()
 
@@ -219,10 +204,9 @@ class Lane:
 
     def _work(self) -> None:
         while not self._is_closed:
-            items = self._next()
-            if items:
+            if items := self._wait():
                 self._do_all(items)
-                self._call(partial(_tell, self._loop, items))
+                self._call(partial(self._tell, items))
             # Also between two commits: a process that writes without a pause can have readers too.
             if not self.is_watching:
                 self._quiet_since = time.monotonic()
@@ -266,24 +250,16 @@ class Lane:
         quiet = time.monotonic() - self._quiet_since
         return pause_after(quiet) if self.is_patient else _WATCH_SECONDS
 
-    def _next(self) -> list[Item]:
-        items: list[Item] = []
-        size = 0
-        timeout = self._pause()
+    def _wait(self) -> list[Item]:
+        """Return the next items, or nothing if it is time to watch."""
         try:
-            while len(items) < MOST_AT_ONCE and size < MOST_BYTES_AT_ONCE:
-                item = self._queue.get_nowait() if items else self._queue.get(timeout=timeout)
-                if item is None:
-                    self._is_closed = True
-                    break
-                if item is _NUDGE:
-                    break
-                items.append(item)
-                size += item.size
+            items = self._queue.get(timeout=self._pause())
         except queue.Empty:
             # Nobody closes the store of an application that is gone with its event loop.
-            self._is_closed = self._is_closed or self._loop.is_closed()
-        return items
+            self._is_closed = self._loop.is_closed()
+            return []
+        self._is_closed = items is None
+        return items or []
 
     def _do_all(self, items: list[Item]) -> None:
         try:
@@ -299,6 +275,7 @@ class Lane:
                     raise
                 # One item failed, and the others can still succeed.
                 connection.execute("ROLLBACK")
+                split(items)
                 self._do_apart(self._begin(), items)
             connection.execute("COMMIT")
         except Exception as exc:  # noqa: BLE001 - passed to all callers
@@ -345,7 +322,12 @@ class Lane:
         if self._joint is None:
             return items
         joint = [item for item in items if item.is_joint]
-        if not joint or not self._joint.do_all(connection, joint):
+        if not joint:
+            return items
+        if not self._joint.do_all(connection, joint):
+            connection.execute("ROLLBACK")
+            self._begin()
+            split(items)
             return items
         return [item for item in items if not item.is_joint]
 
@@ -354,12 +336,3 @@ class Lane:
             self._loop.call_soon_threadsafe(callback)
         except RuntimeError:
             return  # the loop is closed: nobody waits for the outcome
-
-
-def _tell(loop: asyncio.AbstractEventLoop, items: list[Item]) -> None:
-    for item in items:
-        try:
-            item.tell()
-        except Exception as exc:  # noqa: BLE001 - the others have an outcome too
-            message = "The outcome of a write could not be reported."
-            loop.call_exception_handler({"message": message, "exception": exc})

@@ -14,7 +14,8 @@ from yieldwire.errors import StoreError
 from yieldwire.stores.opening import Openings
 from yieldwire.stores.sqlite.failure import explain
 from yieldwire.stores.sqlite.file import FileSettings, connect, prepare
-from yieldwire.stores.sqlite.lane import Joint, Lane
+from yieldwire.stores.sqlite.item import Joint
+from yieldwire.stores.sqlite.lane import Lane
 from yieldwire.stores.statements import layouts
 from yieldwire.stores.waits import Waits
 

@@ -1,13 +1,4 @@
-"""Appends blocks to logs: one at a time, or those of many runs at once.
-
-Theory of operation. With thousands of slow streams, a group commit holds hundreds of small
-blocks, each of another run. Half of their cost is not the file: between any two statements the
-writer thread releases the interpreter, and must wait until it gets it back. So all of them
-together take one statement, however many they are. It skips a block that cannot be appended
-unchanged, because its writer has lost the run, because it is already there, or because the log
-must be trimmed for it. If one was skipped, all are appended again one at a time: those already
-in the log are then answered like any repeated append.
-"""
+"""Runs and their logs: one step of one run at a time."""
 
 import logging
 import sqlite3
@@ -25,45 +16,8 @@ from yieldwire.stores.queue import claim_seconds, claim_until
 from yieldwire.stores.sqlite.deliveries import DeliveryTable
 from yieldwire.stores.sqlite.failure import is_of_item
 from yieldwire.stores.sqlite.file import block_row, to_block, to_record, to_row
-from yieldwire.stores.sqlite.lane import Item
 
 logger: Final = logging.getLogger("yieldwire.worker")
-
-SMALL: Final = 4096
-"""Bytes of a block that is worth joining with others: SQLite keeps a copy of each until
-the next ones take its place."""
-
-
-class BlockItem(Item):
-    """A block, and the right to append it to its log. Its result is the log's first seq."""
-
-    __slots__ = ("after", "block", "fence", "log", "run_id")
-
-    def __init__(
-        self,
-        log: "LogTable",
-        run_id: str,
-        block: Block,
-        after: int,
-        fence: int,
-    ) -> None:
-        super().__init__(len(block.body))
-        self.log: LogTable = log
-        self.run_id: str = run_id
-        self.block: Block = block
-        self.after: int = after
-        self.fence: int = fence
-
-    @property
-    def is_simple(self) -> bool:
-        """Whether it is only a small block that continues its log."""
-        block = self.block
-        is_small_next = block.first == self.after + 1 and len(block.body) <= SMALL
-        return is_small_next and not is_told(block)
-
-    def do(self, connection: sqlite3.Connection) -> int:
-        """Append the block by itself."""
-        return self.log.append(connection, self)
 
 
 class LogTable:
@@ -74,7 +28,6 @@ class LogTable:
 
     def __init__(self, sql: Mapping[str, str], clock: Clock) -> None:
         self._sql, self._clock, self._deliveries = sql, clock, DeliveryTable(sql, clock)
-        self._texts: dict[int, str] = {}
         self._damaged = set[object]()
 
     def one(self, connection: sqlite3.Connection, name: str, /, **values: object) -> Any:  # noqa: ANN401
@@ -115,8 +68,9 @@ class LogTable:
         Raises:
             RateLimited: If the caller has too many runs.
         """
-        live = self.one(connection, "count_live", quota_key=run.quota_key, action=run.action)
-        too_many(run, admission, same=live["same"], every=live["every"])
+        if admission.is_limited:
+            live = self.one(connection, "count_live", quota_key=run.quota_key, action=run.action)
+            too_many(run, admission, same=live["same"], every=live["every"])
         now, lease = self._clock.monotonic(), admission.lease or transitions.CLAIM_SECONDS
         seconds = claim_seconds(run, lease, run.created_at)
         columns = {
@@ -130,9 +84,24 @@ class LogTable:
         row["run"] = connection.execute(self._sql["insert_run"], row).lastrowid
         connection.execute(self._sql["insert_input"], row)
 
-    def append(self, connection: sqlite3.Connection, append: BlockItem) -> int:
+    def claim(
+        self, connection: sqlite3.Connection, run_id: str, *, lease_until: float | None
+    ) -> RunRecord:
+        """Start the next attempt of a pending run.
+
+        Raises:
+            NotFound: If there is no such run.
+            Fenced: If the run is not pending.
+        """
+        row = self.row(connection, run_id)
+        run = transitions.claim(to_record(row), self._clock.now())
+        return self.keep(connection, row, run, None, lease_until=lease_until)
+
+    def append(
+        self, connection: sqlite3.Connection, block: Block, *, after: int, fence: int
+    ) -> int:
         """Do what a store's `append` does, and return the log's first seq."""
-        run_id, block, after, fence = append.run_id, append.block, append.after, append.fence
+        run_id = block.run_id
         needs_record = is_told(block)
         head = self.one(connection, "run_by_id" if needs_record else "head", id=run_id)
         if head is None:
@@ -244,26 +213,6 @@ class LogTable:
         if run_id not in self._damaged:  # logged once
             self._damaged.add(run_id)
             logger.error("a run in the file is damaged and is ignored: %s, %s", run_id, exc)
-
-    def do_all(self, connection: sqlite3.Connection, appends: Sequence[BlockItem]) -> bool:
-        """Append the blocks that can be appended unchanged; return whether that was all."""
-        if len({append.run_id for append in appends}) < len(appends):
-            return False  # one of them follows another in the same log
-        blocks: list[object] = []
-        for append in appends:
-            block = append.block
-            blocks += (append.run_id, append.fence, append.after, block.last, block.body, block.at)
-            append.result = 1  # as none of their logs was ever trimmed
-        # Padded with empty rows to a power of two, so that there are few statements to prepare.
-        size = 1 << (len(appends) - 1).bit_length()
-        blocks += (None,) * (6 * (size - len(appends)))
-        written = connection.execute(self._texts.get(size) or self._text(size), blocks).rowcount
-        return written == len(appends)
-
-    def _text(self, size: int) -> str:
-        rows = ", ".join(["(?, ?, ?, ?, ?, ?)"] * size)
-        self._texts[size] = text = self._sql["put_blocks"].replace(":rows", rows)
-        return text
 
     def _put(self, connection: sqlite3.Connection, head: sqlite3.Row, block: Block) -> int:
         """Append a block, trim the log if it keeps a limited number, and return its first seq."""

@@ -85,12 +85,24 @@ INSERT INTO blocks (run, first, last, ending, body, at)
 VALUES (:run, :first, :last, :ending, :body, :at)
 
 -- put_blocks: append many blocks, each of another run; :rows is replaced by as many rows
-INSERT OR FAIL INTO blocks (run, first, last, body, at)
-WITH puts (id, fence, after, last, body, at) AS (VALUES :rows)
-SELECT heads.n, puts.after + 1, puts.last, puts.body, puts.at
+INSERT OR FAIL INTO blocks (run, first, last, ending, body, at)
+WITH puts (id, fence, after, last, ending, body, at) AS (VALUES :rows)
+SELECT heads.n, puts.after + 1, puts.last, puts.ending, puts.body, puts.at
 FROM puts CROSS JOIN heads ON heads.id = puts.id
 WHERE heads.fence = puts.fence AND heads.seq = puts.after AND heads.status = 'running'
 AND (heads.keep IS NULL OR heads.keep >= puts.last)
+AND (puts.ending IS NULL OR (SELECT webhooks IS NULL FROM runs WHERE runs.n = heads.n))
+
+-- end_runs: end runs, each with its id, status and time, and the time from which it is kept
+UPDATE runs SET status = ends.column2, ended_at = ends.column3, lease_until = NULL,
+    expires_at = ends.column4 + retention
+FROM (VALUES :rows) AS ends WHERE id = ends.column1
+
+-- claim_runs: claim runs, each with its id and fence, and its new fence, time and lease
+UPDATE runs SET status = 'running', attempt = attempt + 1, fence = claims.column3,
+    started_at = claims.column4, lease_until = claims.column5
+FROM (VALUES :rows) AS claims
+WHERE id = claims.column1 AND fence = claims.column2 AND status = 'pending'
 
 -- blocks_behind: the log after a seq, from the block that it cuts
 SELECT first, last, ending, body, at FROM blocks
