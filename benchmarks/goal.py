@@ -151,6 +151,12 @@ GOALS: Final = [
         "<= 1 x",
         times("ours", "B", "starlette", "ttfe_p99_ms_32"),
     ),
+    Goal(
+        "B-sqlite",
+        "B, the rate with SQLite, of Starlette's",
+        ">= 0.8 x",
+        times("ours-sqlite", "B", "starlette", "requests_per_s_32"),
+    ),
     Goal("C-cpu", "C, CPU of Starlette's", "<= 1 x", times("ours", "C", "starlette")),
     Goal(
         "C-cpu-raw",
