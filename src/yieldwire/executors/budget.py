@@ -18,6 +18,7 @@ _LINE_END: Final = len(b"\n")
 _NAME_BYTES: Final = len(b"!cancelled ")
 _RESTART_BYTES: Final = len(b'!restarted {"attempt":,"keep":}\n') + 2 * len(str(sys.maxsize))
 """What a store writes for another attempt."""
+_WITHOUT_LIMIT: Final = -sys.maxsize
 _RESTARTS: Final = 1000
 """The maximum of restarts with reserved space: the number of retries has no limit."""
 
@@ -36,11 +37,11 @@ class Budget:
         "_kept",
         "_last",
         "_limits",
-        "_most_bytes",
-        "_most_events",
         "_reserved_bytes",
         "_reserved_events",
         "_run_id",
+        "_spare_bytes",
+        "_spare_events",
         "log_bytes",
     )
 
@@ -50,9 +51,10 @@ class Budget:
         """The size of the log in bytes."""
         # A store that restarts the run writes that itself, and does not know the limits.
         restarts = min(max(0, run.retries + 1 - run.attempt), _RESTARTS) if run.retries else 0
-        kept = END_BYTES + restarts * _RESTART_BYTES
-        self._most_bytes = limits.max_bytes - kept
-        self._most_events = limits.max_events - 1 - restarts if run.keep is None else sys.maxsize
+        # These are the same objects in nearly every run: each of its own would be looked for in
+        # memory by each event of a slow stream.
+        self._spare_bytes = END_BYTES + restarts * _RESTART_BYTES if restarts else END_BYTES
+        self._spare_events = 1 + restarts if run.keep is None else _WITHOUT_LIMIT
         self._last = run.seq
         self._reserved_events = self._reserved_bytes = 0
         self._kept: deque[tuple[int, int]] | None = None  # (last seq, bytes) of a feed's blocks
@@ -68,7 +70,8 @@ class Budget:
         total = reserved + events * _LINE_END
         if self._keep is None:
             total += self.log_bytes
-        if total > self._most_bytes or self._last + events > self._most_events:
+        last = self._last + events
+        if total > self._most_bytes() or last > self._limits.max_events - self._spare_events:
             return False
         self._reserved_events, self._reserved_bytes = events, reserved
         return True
@@ -81,15 +84,22 @@ class Budget:
         log_bytes = self.log_bytes + len(block.body)
         if self._keep is not None:
             log_bytes -= self._forgotten_for(block, self._keep)
-        if log_bytes > self._most_bytes or block.last > self._most_events:
+        limits, last = self._limits, block.last
+        if (
+            log_bytes > limits.max_bytes - self._spare_bytes
+            or last > limits.max_events - self._spare_events
+        ):
             return False
-        self.log_bytes, self._last = log_bytes, block.last
+        self.log_bytes, self._last = log_bytes, last
         return True
+
+    def _most_bytes(self) -> int:
+        return self._limits.max_bytes - self._spare_bytes
 
     def take_part(self, block: Block) -> Block | None:
         """Count as many of a block's first events as fit, and return them; ``None``: none fits."""
-        events = self._most_events - block.first + 1
-        part = block.fitting(events, self._most_bytes - self.log_bytes)
+        events = self._limits.max_events - self._spare_events - block.first + 1
+        part = block.fitting(events, self._most_bytes() - self.log_bytes)
         if part is not None:
             self.log_bytes, self._last = self.log_bytes + len(part.body), part.last
         return part

@@ -5,6 +5,7 @@ block holds about `BLOCK_BYTES`: a full one is set aside, and the next chunk sta
 """
 
 import asyncio
+from collections.abc import Sequence
 from typing import Final
 
 from yieldwire.actions.encoding import Encoding
@@ -30,10 +31,8 @@ class Pending(Budget):
         "_full",
         "_pending",
         "_pending_bytes",
-        "_put_at",
         "_run",
         "_seq",
-        "_time",
         "loop",
     )
 
@@ -48,17 +47,14 @@ class Pending(Budget):
         self._run, self._seq, self._fence = run, run.seq, run.fence
         self._encode, self._encode_any = encoding
         self._checked_bytes = min(limits.max_event_bytes, UNCHECKED_BYTES)
-        self._pending: list[bytes] = []
+        self._pending: list[bytes] | tuple[()] = ()
         self._pending_bytes = 0
         self._full: list[tuple[list[bytes], int]] | None = None
         """Full blocks of chunks before the pending ones, with their bytes. None if none pend."""
         self._failure: LimitExceeded | None = None
         self.loop: Final = loop
         """The event loop of the attempt."""
-        self._time = loop.time
-        self._put_at = self._time()
-        """When the last chunk came."""
-        self._epoch = (run.started_at or 0.0) - self._put_at
+        self._epoch = (run.started_at or 0.0) - loop.time()
         """The store's time, by which the attempt has just begun, less the loop's."""
 
     def encode(self, chunk: object) -> bytes:
@@ -78,7 +74,7 @@ class Pending(Budget):
 
     def now(self) -> float:
         """Return the store's time, as far as the attempt knows it."""
-        return self._epoch + self._time()
+        return self._epoch + self.loop.time()
 
     def _encoded_anyway(self, chunk: object) -> bytes:
         """Return the JSON of a chunk that the quick encoder refused.
@@ -114,12 +110,13 @@ class Pending(Budget):
 
     def _next_block(self) -> Block | None:
         """Return the pending chunks, or about `BLOCK_BYTES`, as far as the log has space."""
+        data: Sequence[bytes]
         if self._full:
             data, size = self._full.pop(0)
         else:
-            data, self._pending = self._pending, []
+            data, self._pending = self._pending, ()
             size, self._pending_bytes = self._pending_bytes, 0
-        seq, at = self._seq + 1, self._epoch + self._put_at
+        seq, at = self._seq + 1, self._epoch + self.loop.time()
         if len(data) == 1:  # the same as below, without the call
             body = data[0] + b"\n"
             body = body if body.isascii() else one_line(body)
@@ -130,5 +127,5 @@ class Pending(Budget):
             return block
         self._failure = self.exceeded()
         self._full = None
-        self._pending, self._pending_bytes = [], 0
+        self._pending, self._pending_bytes = (), 0
         return self.take_part(block)

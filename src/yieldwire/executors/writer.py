@@ -68,7 +68,7 @@ class LogWriter(Submitter):
         self.tracked: object | None = None
         self._ending: tuple[Block, EventType] | None = None
         """The block that ends the log, and its last type, once that is settled."""
-        self._due_at = self._put_at + FIRST_SECONDS
+        self._due_at = self.loop.time() + FIRST_SECONDS
         self.is_stopping: bool = False
         self.has_failed: bool = False
         self.is_fenced: bool = False
@@ -77,7 +77,7 @@ class LogWriter(Submitter):
         self._is_stepping = False
         """Whether the action's own coroutine is being stepped, so that its next wait writes."""
 
-    async def put_all(self, chunks: AsyncGenerator[object, None]) -> object:  # noqa: C901 - hot
+    async def put_all(self, chunks: AsyncGenerator[object, None]) -> object:  # noqa: C901, PLR0912 - hot
         """Take every chunk of an action, and return the value of its `Result`, if it has one.
 
         Raises:
@@ -85,7 +85,7 @@ class LogWriter(Submitter):
             UsageError: If something follows the `Result`.
         """
         # The same as `put`, without the calls: this runs for nearly every event.
-        encode, most, time = self._encode, self._checked_bytes, self._time
+        encode, most, loop = self._encode, self._checked_bytes, self.loop
         rest = chunks
         try:
             while True:
@@ -100,12 +100,15 @@ class LogWriter(Submitter):
                     if size > most and (refusal := self._refusal_of(chunk, data)):
                         raise at_yield(refusal, chunks)
                     pending = self._pending
-                    if not pending and (self.is_closed or self._failure is not None):
+                    if pending:
+                        pending.append(data)
+                    elif self.is_closed or self._failure is not None:
                         raise self._refusal()
-                    pending.append(data)
+                    else:
+                        self._pending = pending = [data]
                     self._pending_bytes = size = self._pending_bytes + size
-                    self._put_at = now = time()
-                    if len(pending) >= BLOCK_EVENTS or size >= BLOCK_BYTES or now >= self._due_at:
+                    is_full = len(pending) >= BLOCK_EVENTS or size >= BLOCK_BYTES
+                    if is_full or loop.time() >= self._due_at:
                         try:
                             await self.turn()
                         except asyncio.CancelledError as exc:
@@ -161,15 +164,16 @@ class LogWriter(Submitter):
         if not self.reserve(len(data)):
             self._failure = self.exceeded()
             raise self._refusal()
-        if not self._pending:
-            if not self._is_stepping:
-                self.loop.call_soon(self._kick)
-        elif self._pending_bytes >= BLOCK_BYTES or len(self._pending) >= MOST_BLOCK_EVENTS:
-            self._full = [*(self._full or ()), (self._pending, self._pending_bytes)]
-            self._pending, self._pending_bytes = [], 0
-        self._pending.append(data)
-        self._pending_bytes += len(data)
-        self._put_at = self._time()
+        pending, size = self._pending, self._pending_bytes
+        if pending and size < BLOCK_BYTES and len(pending) < MOST_BLOCK_EVENTS:
+            pending.append(data)
+            self._pending_bytes += len(data)
+            return
+        if pending:
+            self._full = [*(self._full or ()), (pending, size)]
+        elif not self._is_stepping:
+            self.loop.call_soon(self._kick)
+        self._pending, self._pending_bytes = [data], len(data)
 
     def stop(self) -> None:
         """Stop the action at its next chunk, unless it waits before that."""
@@ -191,7 +195,7 @@ class LogWriter(Submitter):
         """
         value: object = None
         error: BaseException | None = None
-        time, can_submit = self._time, self._log is not None
+        loop, can_submit = self.loop, self._log is not None
         while True:
             self._is_stepping = True
             try:
@@ -222,7 +226,7 @@ class LogWriter(Submitter):
                 late = yield from self._arrive().__await__()
                 error = error or late
             if not self.is_stopping:  # it has waited, so others have had a turn
-                self._due_at = time() + FIRST_SECONDS
+                self._due_at = loop.time() + FIRST_SECONDS
 
     async def drain(self) -> None:
         """Write if it is time to, and give others a turn; wait while the log is too far behind."""
@@ -230,7 +234,7 @@ class LogWriter(Submitter):
             len(self._pending) >= BLOCK_EVENTS
             or self._pending_bytes >= BLOCK_BYTES
             or self._full
-            or self._time() >= self._due_at
+            or self.loop.time() >= self._due_at
         ):
             await self.turn()
 
@@ -248,7 +252,7 @@ class LogWriter(Submitter):
         await asyncio.sleep(0)
         if self.is_stopping:
             raise asyncio.CancelledError
-        self._due_at = self._time() + BLOCK_SECONDS  # it did not wait for anything itself
+        self._due_at = self.loop.time() + BLOCK_SECONDS  # it did not wait for anything itself
 
     @types.coroutine
     def flush(self) -> Generator[Any, Any, None]:
@@ -371,5 +375,5 @@ class LogWriter(Submitter):
             kind, data = self.end_within(kind, data)
         if rest is not None:
             return rest.ended(kind, data), kind
-        at = self._epoch + self._time()
+        at = self.now()
         return Block.of_event(self._run.id, self._seq + 1, kind, data, at), kind
