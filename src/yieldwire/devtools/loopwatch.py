@@ -21,7 +21,7 @@ from types import FrameType
 from typing import Final, NamedTuple, TypedDict
 
 from yieldwire.app.opening import Opening
-from yieldwire.executors.attempt import Attempt
+from yieldwire.executors.worker import Worker
 from yieldwire.log.run import RunRecord
 
 logger: Final = logging.getLogger("yieldwire.dev")
@@ -154,15 +154,16 @@ class _Watching:
         frames = sys._current_frames()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
         frame: FrameType | None = frames.get(self._loop_thread)
         found: FrameType | None = None
+        run: RunRecord | None = None
         while frame is not None:
             if frame.f_globals.get("__name__") in _DEBUGGERS:
                 return None
             if found is None and not frame.f_code.co_filename.startswith(_LIBRARIES):
                 found = frame
-            if frame.f_code is Attempt.execute.__code__:
+            if (attempt := Worker.attempt_in(frame)) is not None:
+                run = attempt.run
                 break
             frame = frame.f_back
         if found is None:
             return None
-        run = frame.f_locals["self"].run if frame is not None else None
         return _Place(found.f_code.co_filename, found.f_lineno, found.f_code.co_name, run)

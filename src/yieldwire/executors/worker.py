@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from functools import partial
+from types import FrameType
 from typing import Final, TypeAlias, TypeVar
 from weakref import WeakValueDictionary
 
@@ -388,3 +389,10 @@ class Worker:
             await self._store.heartbeat(run.id, fence=run.fence, lease=0)
         except (Fenced, NotFound, StoreError):
             logger.warning("the run is left until its lease runs out", extra={"run_id": run.id})
+
+    @staticmethod
+    def attempt_in(frame: FrameType) -> Attempt | None:
+        """Return the attempt of a run if ``frame`` is the function that executes it."""
+        is_executing = frame.f_code is Worker._execute.__code__
+        attempt: Attempt | None = frame.f_locals.get("attempt") if is_executing else None
+        return attempt
