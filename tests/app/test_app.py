@@ -234,6 +234,33 @@ async def test_a_refused_start_lets_its_uploads_go(app: App) -> None:
     assert refused.file.closed
 
 
+async def test_a_start_that_is_cut_off_while_its_run_is_created_leaves_it_its_uploads() -> None:
+    is_creating, can_create = asyncio.Event(), asyncio.Event()
+
+    class SlowStore(MemoryStore):
+        async def create(self, run: RunRecord, admission: Admission, /) -> RunRecord:
+            is_creating.set()
+            await can_create.wait()
+            return await super().create(run, admission)
+
+    async def text_of(file: Upload) -> str:
+        return (await file.read()).decode()
+
+    async with opened(App(store=SlowStore(), timing=QUIET)) as app:
+        action, first = app.action(text_of), {"file": Upload(BytesIO(b"abc"))}
+        start = asyncio.ensure_future(app.start(action, first, owner="ada", key="k"))  # noqa: TID251 - cancelled by hand
+        await is_creating.wait()
+        start.cancel()
+        await asyncio.wait({start})
+        can_create.set()
+
+        again = {"file": Upload(BytesIO(b"abc"))}
+        run = await app.start(action, again, owner="ada", key="k")
+
+        assert (await outcome(run)).end == ("done", {"result": "abc"})
+        assert first["file"].file.closed
+
+
 async def test_a_run_that_is_cancelled_while_it_waits_for_a_thread_closes_its_files() -> None:
     may_end = threading.Event()
 

@@ -92,8 +92,9 @@ async def test_an_input_that_could_not_be_read_again_is_refused(value: object) -
 async def test_arguments_are_at_hand_in_the_process_that_validated_them() -> None:
     start = await started(Inputs(RunFiles(MemoryStore())), {"n": "3"})
 
-    work = start.hand_over()
+    _, work = start.take()
 
+    assert work is not None
     assert work.arguments == {"n": 3, "file": None}
     assert work.context == {"state": {"a": 1}, "request": RequestFacts(method="POST")}
     assert from_json(start.record.input) == {"n": 3, "file": None}

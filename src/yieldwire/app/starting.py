@@ -12,7 +12,6 @@ from yieldwire.app.lifetime import Lifetime
 from yieldwire.app.opening import Opening
 from yieldwire.app.working import Working
 from yieldwire.errors import ParseError, StoreError, Unavailable, YieldwireError
-from yieldwire.executors import Prepared
 from yieldwire.hooks import Watch
 from yieldwire.log.run import RunRecord, new_run_id
 from yieldwire.runs.access import Caller
@@ -153,14 +152,9 @@ class Starts:
             raise Unavailable
         opening = self._app.lifetime.here or await self._app.lifetime.ready()
         action, caller = request.action, request.caller
-        ctx = Context(
-            run_id=request.place or new_run_id(),
-            action=action.name,
-            owner=caller.owner,
-            quota_key=caller.quota_key,
-            request=request.facts,
-            opened=opening.opened,
-        )
+        run_id = request.place or new_run_id()
+        ctx = Context(run_id, action.name, caller.owner, caller.quota_key, request.facts)
+        ctx.opened = opening.opened
         ctx.labels += request.labels
         if request.parent is not None:
             ctx.parent, ctx.depth = request.parent, request.depth
@@ -186,18 +180,18 @@ class Starts:
             raise
         if kept.id == start.record.id and not start.is_repeated:
             self._app.watch.run_created(kept)
-            prepared = Prepared(kept, start.hand_over())
+            start.own(kept)
             if kept.queue is None and kept.not_before is None:
-                await opening.enqueue(kept.id, prepared)
+                await opening.enqueue(kept.id, start)
             else:
-                self._leave_waiting(opening, kept, prepared)
+                self._leave_waiting(opening, start)
         else:
             await start.drop()
         return kept
 
-    def _leave_waiting(self, opening: Opening, run: RunRecord, prepared: Prepared) -> None:
-        prepared.close()  # a worker takes it from its queue, or a sweep begins it at its time
-        if run.queue is not None:
+    def _leave_waiting(self, opening: Opening, start: NewRun) -> None:
+        start.close()  # a worker takes it from its queue, or a sweep begins it at its time
+        if start.record.queue is not None:
             self._app.working.begin(opening)  # the action can have been declared since
 
     async def _settle(self, opening: Opening, start: NewRun, admission: Admission) -> None:

@@ -57,7 +57,8 @@ class RunLimits:
 _NOTHING: Final[Mapping[str, Any]] = {}
 
 
-@dataclass(slots=True, kw_only=True)  # a frozen one takes longer to create, for each attempt
+# Neither frozen nor by keyword only: both take longer to create, for each attempt.
+@dataclass(slots=True)
 class Work:
     """What an attempt runs: the action, its validated arguments, and facts for its context.
 
@@ -89,16 +90,16 @@ class Prepared:
     An executor that executes the run in this process takes it; the caller of `enqueue` closes it.
     """
 
-    __slots__ = ("_run", "_work")
+    __slots__ = ("_work", "record")
 
-    def __init__(self, run: RunRecord, work: Work) -> None:
-        self._run = run
+    def __init__(self, record: RunRecord, work: Work) -> None:
+        self.record = record
         self._work: Work | None = work
 
     def take(self) -> tuple[RunRecord, Work | None]:
         """Return both. The caller closes the work."""
         work, self._work = self._work, None
-        return self._run, work
+        return self.record, work
 
     def close(self) -> None:
         """Close the work, unless it was taken."""

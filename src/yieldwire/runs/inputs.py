@@ -17,7 +17,7 @@ from yieldwire.actions.action import Action
 from yieldwire.actions.context import Context, RequestFacts
 from yieldwire.actions.upload import Upload, Uploads
 from yieldwire.errors import NotFound, StoreError, ValidationFailed
-from yieldwire.executors import Work
+from yieldwire.executors import Prepared, Work
 from yieldwire.hooks import CARRIED
 from yieldwire.log.jsonvalue import UNCHECKED_BYTES, Unreadable, check_readable
 from yieldwire.log.run import RunRecord
@@ -27,19 +27,21 @@ from yieldwire.runs.start import dump, record_of, uploads_in
 from yieldwire.stores.blobs import RunBlobs
 
 
-class NewRun:
+class NewRun(Prepared):
     """A start in progress: the record that it creates, and what its first attempt needs.
 
-    It ends with one of `close`, `drop` and `hand_over`.
+    It ends with `drop`, or with `own` before an executor gets it, or with `close`.
     """
 
+    __slots__ = ("_files", "is_abandoned", "is_repeated")
+
     def __init__(self, record: RunRecord, work: Work, files: RunBlobs | None) -> None:
-        self.record = record
+        super().__init__(record, work)
+        self._files = files
         self.is_abandoned = False
         """Whether its caller was cancelled while the store was creating the run."""
         self.is_repeated = False
         """Whether its place for uploads has a run, which is then the one that it gets."""
-        self._work, self._files = work, files
 
     @property
     def has_files(self) -> bool:
@@ -49,7 +51,7 @@ class NewRun:
     @property
     def _described(self) -> Sequence[Upload]:
         """The files that are not where they belong yet."""
-        uploads = self._work.uploads
+        uploads = None if self._work is None else self._work.uploads
         described = () if uploads is None else uploads.described.values()
         return [upload for upload in described if not upload.is_kept]
 
@@ -62,19 +64,24 @@ class NewRun:
         if self._files is not None and self._described:
             await keep(self._files, self._described)
 
-    def hand_over(self) -> Work:
-        """Return what the first attempt needs: the store has the run, which now owns the files."""
+    def own(self, record: RunRecord) -> None:
+        """Be the run that the store has created as ``record``, which now owns the files."""
+        self.record = record
         if self._files is not None:
             self._files.release()
-        return self._work
 
     def close(self) -> None:
-        """Close the files, but do not delete them: the store can have the run."""
-        self.hand_over().close()
+        """Close the files, but do not delete them: the store can have the run.
+
+        It has no effect on what was taken: an attempt has that.
+        """
+        if self._files is not None:
+            self._files.release()
+        super().close()
 
     async def drop(self) -> None:
         """Close and delete the files: the run does not exist."""
-        self._work.close()
+        super().close()
         if self._files is not None and self._described:
             await carry_out(self._files.forget)
 
@@ -138,7 +145,7 @@ class Inputs:
         if record.parent is not None:
             context |= {"parent": record.parent, "depth": ctx.depth}
         arguments = signature.arguments(model)
-        work = Work(action=action, arguments=arguments, context=context, uploads=uploads)
+        work = Work(action, arguments, context, uploads)
         are_kept = uploads is not None and self.files.keeps_input(action)
         return NewRun(record, work, self.files.of_input(record.id) if are_kept else None)
 
@@ -177,4 +184,4 @@ class Inputs:
             uploads.close()
             raise
         arguments = action.signature.arguments(model)
-        return Work(action=action, arguments=arguments, context=context, uploads=uploads)
+        return Work(action, arguments, context, uploads)
