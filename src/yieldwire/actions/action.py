@@ -17,7 +17,7 @@ from yieldwire.actions.runnable import Runnable
 from yieldwire.actions.schema import BINARY, Signature, error_data_of, inspect_action, result_of
 from yieldwire.actions.shape import Shape
 from yieldwire.errors import ActionError, InvalidAction, Json, UsageError
-from yieldwire.log.run import distinct_labels
+from yieldwire.log.run import RunRecord, distinct_labels
 from yieldwire.setting import (
     ANYTHING,
     Count,
@@ -259,6 +259,24 @@ class Action(Runnable[P, R, T]):
     def method(self) -> str:
         """The HTTP method that starts a run: ``GET`` of a feed, ``POST`` of any other action."""
         return "GET" if self.options.is_feed else "POST"
+
+    @cached_property
+    def record(self) -> RunRecord:
+        """What the records of all its runs have in common."""
+        options = self.options
+        return RunRecord(
+            id="",
+            action=self.name,
+            quota_key="",
+            labels=self.labels,
+            linger=options.linger,
+            timeout=options.timeout,
+            retries=self.retry.attempts,
+            retention=options.retention,
+            keep=options.keep,
+            queue=options.queue,
+            priority=options.priority,
+        )
 
     @property
     def doc(self) -> str:

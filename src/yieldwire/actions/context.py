@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Any, Final, ParamSpec, TypeVar, overload
 
 from yieldwire.actions.batch import Batch
@@ -21,7 +21,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-@dataclass(slots=True, kw_only=True)  # a frozen one takes longer to create, for each request
+# Neither frozen nor by keyword only: both take longer to create, for each request.
+@dataclass(slots=True)
 class RequestFacts:
     """Plain facts about the request that started a run; they also reach a worker.
 
@@ -43,7 +44,7 @@ def _no_link(*_: object, **__: object) -> str:
     raise UsageError("Links need an application: write Actions(secret=..., url=...).")
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class Context(Injected):
     """One attempt at a run, as its action, its guards and its middleware see it.
 
@@ -58,6 +59,7 @@ class Context(Injected):
     owner: str | None
     quota_key: str
     request: RequestFacts
+    _: KW_ONLY
     parent: str | None = None
     depth: int = 0
     attempt: int = 0

@@ -113,7 +113,8 @@ class Signature:
 
     def dump(self, model: BaseModel) -> bytes:
         """Return a validated input as one JSON object."""
-        return self.input.__pydantic_serializer__.to_json(model, **ENCODING)
+        # By `ENCODING`, without a copy of it.
+        return self.input.__pydantic_serializer__.to_json(model, by_alias=True, warnings=False)
 
     def input_schema(self) -> dict[str, Json]:
         """Return the input object as JSON Schema."""

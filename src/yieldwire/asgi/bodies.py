@@ -10,6 +10,7 @@ import asyncio
 import math
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
+from functools import lru_cache
 from typing import Final, TypeAlias
 from urllib.parse import parse_qsl
 
@@ -49,6 +50,8 @@ SPOOL_BYTES: Final = 64 * 1024
 class _Arrival:
     """One body being received. Only the wait for the client counts, not the processing."""
 
+    __slots__ = ("_has_more", "_idle", "_limit", "_rate", "_receive", "_size", "_waited")
+
     def __init__(self, receive: Receive, limit: int, idle: float, rate: float) -> None:
         self._receive, self._limit, self._idle, self._rate = receive, limit, idle, rate
         self._waited, self._size = 0.0, 0
@@ -60,12 +63,11 @@ class _Arrival:
         Raises:
             PayloadTooLarge: If it is over the limit.
         """
-        if length.isdecimal() and length.isascii():
-            self._check(int(length[:19]))
+        if length.isdecimal() and length.isascii() and int(length[:19]) > self._limit:
+            raise self._too_large()
 
-    def _check(self, size: int) -> None:
-        if size > self._limit:
-            raise PayloadTooLarge(f"The body is over the limit of {self._limit} bytes.")
+    def _too_large(self) -> PayloadTooLarge:
+        return PayloadTooLarge(f"The body is over the limit of {self._limit} bytes.")
 
     async def whole(self) -> bytes:
         """Return the whole body. Raises what `_next` does."""
@@ -96,7 +98,8 @@ class _Arrival:
         piece: bytes = message.get("body", b"")
         self._has_more = message.get("more_body", False)
         self._size += len(piece)
-        self._check(self._size)
+        if self._size > self._limit:
+            raise self._too_large()
         return piece
 
     async def _wait(self, waiting: Unfinished) -> Message:
@@ -140,7 +143,7 @@ async def read_input(
             average rate is below the minimum rate of ``limits``.
         StoreError: If a file in it cannot be written to the disk.
     """
-    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    kind = _kind_of(headers.get("content-type", ""))
     is_multipart = kind == "multipart/form-data"
     limit = limits.upload_bytes if is_multipart else limits.json_bytes
     arrival = _Arrival(receive, limit, idle, limits.body_rate)
@@ -163,6 +166,11 @@ async def read_input(
     if not kind and not body:
         return {}
     raise UnsupportedMediaType("Send application/json, a form, or multipart/form-data with files.")
+
+
+@lru_cache(maxsize=256)  # nearly every request has one of a few
+def _kind_of(content_type: str) -> str:
+    return content_type.partition(";")[0].strip().lower()
 
 
 async def read_whole(

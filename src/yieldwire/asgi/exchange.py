@@ -139,11 +139,11 @@ class Exchange:
         """The request as a Starlette object."""
         return Request(self.scope, self.receive)
 
-    async def send_head(self, status: int, headers: Headers) -> None:
+    def send_head(self, status: int, headers: Headers) -> Awaitable[None]:
         """Send the status and the headers."""
         self.has_head = True
         every = [*headers, *self.extra, (b"x-content-type-options", b"nosniff")]
-        await self.send({"type": "http.response.start", "status": status, "headers": every})
+        return self.send({"type": "http.response.start", "status": status, "headers": every})
 
     def send_body(self, body: bytes, *, more: bool = False) -> Awaitable[None]:
         """Send a piece of the body; the last one ends the answer. HEAD has no body."""

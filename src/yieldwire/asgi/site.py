@@ -37,6 +37,7 @@ from yieldwire.stores import Query
 TEST_STREAMS: Final = 10
 """Test streams of a process at a time: they are for people who look for a fault."""
 
+_ERROR: Final = EventType.ERROR
 _FOR_BALANCERS: Final = frozenset({"/health", "/health/", "/health/live", "/health/live/"})
 """Paths that are answered for every host name: balancers ask by the address of a process."""
 
@@ -136,7 +137,8 @@ class Site:
             try:
                 self.safety.check(exchange.incoming, any_host=exchange.path in _FOR_BALANCERS)
             finally:
-                exchange.extra += self.safety.cors(exchange.headers)
+                if self.safety.origins:
+                    exchange.extra += self.safety.cors(exchange.headers)
             route = route or match(exchange.path, self.routes)
             if exchange.method == "OPTIONS":
                 await self._answer_options(exchange, route)
@@ -261,7 +263,7 @@ class Site:
         page = await app.store.read(run.id, 0, max_bytes=PAGE_BYTES)
         if caller.owner is not None and (caller.has_expired or self.sign_outs.has(caller)):
             return None
-        if app.debug or not page or page[-1].end is not EventType.ERROR:
+        if app.debug or not page or page[-1].end is not _ERROR:
             return page
         return [block.without_debug() for block in page]
 

@@ -33,6 +33,9 @@ from yieldwire.runs.reader import Reader
 from yieldwire.runs.standing import FollowedRun, Standing
 
 _NOTHING: Final = nullcontext()
+# Once for all answers: an enum finds its members slowly before Python 3.12.
+_RUNNING: Final = Status.RUNNING
+_DONE: Final = EventType.DONE
 
 
 async def call_action(site: Site, exchange: Exchange, caller: Caller, name: str) -> Rest | None:
@@ -66,7 +69,9 @@ async def call_action(site: Site, exchange: Exchange, caller: Caller, name: str)
     # A caller with too many streams is refused before a run starts that it could not read.
     own_slot = None if prefer.respond_async else site.slot(caller)
     with own_slot or _NOTHING:
-        run = await _start(site, exchange, caller, action, detached=prefer.respond_async)
+        request = request_of(site, exchange, caller, action)
+        request.read, request.detached = reading(site, exchange, request), prefer.respond_async
+        run = await site.app.begin(request)
         if own_slot is None:
             await _answer_accepted(site, exchange, run)
         elif wanted is JSON:
@@ -74,14 +79,6 @@ async def call_action(site: Site, exchange: Exchange, caller: Caller, name: str)
         else:
             return await stream_run(site, exchange, own_slot, run, None, wanted=wanted)
     return None
-
-
-async def _start(
-    site: Site, exchange: Exchange, caller: Caller, action: Action[..., Any, Any], *, detached: bool
-) -> RunRecord:
-    request = request_of(site, exchange, caller, action)
-    request.read, request.detached = reading(site, exchange, request), detached
-    return await site.app.begin(request)
 
 
 def _cursor(exchange: Exchange) -> str | None:
@@ -239,10 +236,13 @@ async def _begin(  # noqa: PLR0913 - as above
 def _status_after(page: Sequence[Block]) -> Status:
     """Return a run's status at the end of its log's first page."""
     end = page[-1].end
-    return Status.RUNNING if end is None else advance(Status.RUNNING, end)
+    return _RUNNING if end is None else advance(_RUNNING, end)
 
 
 def _state(run_id: str, status: Status, first_seq: int, standing: Standing | None) -> bytes:
+    if standing is None and first_seq == 1:
+        # Nothing in an id needs an escape: it is a part of URLs and of cursors.
+        return b'{"id":"%b","status":"%b"}' % (run_id.encode(), status.encode())
     state: dict[str, Json] = {"id": run_id, "status": str(status)}
     if standing is not None:
         state["waiting"] = standing.to_json()
@@ -254,7 +254,7 @@ def _state(run_id: str, status: Status, first_seq: int, standing: Standing | Non
 def _early_error(page: Sequence[Block]) -> ErrorObject | None:
     """Return the error of a run that ended before it had any other event."""
     end = page[-1].end if len(page) == 1 else None
-    if end is None or end is EventType.DONE or page[0].last != 1:
+    if end is None or end is _DONE or page[0].last != 1:
         return None
     (event,) = page[0].events()
     return ErrorObject.from_dict(event.value)

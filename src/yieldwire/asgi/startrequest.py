@@ -36,14 +36,9 @@ def request_of(
         ParseError: If its idempotency key cannot be one.
         Forbidden: If it has a place for uploads that is not valid.
     """
-    request = StartRequest(
-        action=action,
-        caller=caller,
-        facts=facts_of(exchange, caller),
-        key=key_of(exchange),
-        webhook=exchange.headers.get("webhook-url"),
-        resolve=resolving(exchange, action),
-    )
+    request = StartRequest(action, caller, facts_of(exchange, caller))
+    request.key, request.webhook = key_of(exchange), exchange.headers.get("webhook-url")
+    request.resolve = resolving(exchange, action)
     signed = exchange.headers.get("upload-place")
     if signed is not None:
         request.place = site.app.places.run_id_of(signed, request)
@@ -53,9 +48,7 @@ def request_of(
 def facts_of(exchange: Exchange, caller: Caller) -> RequestFacts:
     """Return what a run can know about the request that starts it."""
     headers = {name: value for name, value in exchange.headers.items() if not _is_secret(name)}
-    return RequestFacts(
-        method=exchange.method, path=exchange.path, client=caller.address, headers=headers
-    )
+    return RequestFacts(exchange.method, exchange.path, caller.address, headers)
 
 
 @lru_cache(maxsize=512)  # nearly every request has the same names

@@ -79,6 +79,8 @@ KEPT_BYTES: Final = 16 * 1024 * 1024
 """The approximate size of one format's cache, for each of two generations."""
 SMALL_BYTES: Final = 4096
 """The size below which a block is encoded faster than memory for its frames is found."""
+_PERCENT: Final = ord("%")
+"""A number, which Python finds in bytes several times as fast as other bytes."""
 _ENTRY_BYTES: Final = 300
 """The approximate size of an entry without its bytes."""
 
@@ -151,7 +153,7 @@ def frames_of_chunks(block: Block, before: bytes, after: bytes) -> bytes | None:
     if not lines:
         return lines  # only the end, or not only chunks
     # All in one step: one frame at a time takes several times as long.
-    if b"%" in lines:
+    if _PERCENT in lines:
         lines = lines.replace(b"%", b"%%")
     frames = before + lines[:-1].replace(b"\n", after + before) + after
     return frames % tuple(range(block.first, block.last + (block.end is None)))

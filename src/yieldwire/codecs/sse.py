@@ -24,6 +24,9 @@ _CHUNK: Final = b"id: " + CURSOR_FORMAT + b"\ndata: %b\n"
 _CHUNKS: Final = b"id: " + CURSOR_FORMAT.replace(b"%d", b"%%d") + b"\ndata: "
 _MARKED_CHUNK: Final = b"id: " + CURSOR_FORMAT + MARK_FORMAT + b"\ndata: %b\n"
 _MARKED_CHUNKS: Final = b"id: " + CURSOR_FORMAT.replace(b"%d", b"%%d") + MARK_FORMAT + b"\ndata: "
+_NAMES: Final = {
+    kind: b"" if kind is EventType.CHUNK else b"event: %b\n" % kind.encode() for kind in EventType
+}
 _RUN: Final = b"id: " + CURSOR_FORMAT + b"%b\nevent: run\ndata: %b\n\n"
 _FRAME: Final = b"id: " + CURSOR_FORMAT + b"%b\n%bdata: %b\n\n"
 
@@ -37,11 +40,11 @@ def _frames(block: Block) -> bytes:
     if frames is None:
         events = block.events()
         return b"".join(
-            [_frame(run_id, event.seq, _name(event.type), event.data) for event in events]
+            [_frame(run_id, event.seq, _NAMES[event.type], event.data) for event in events]
         )
     if end is None:
         return frames
-    return frames + _frame(run_id, block.last, _name(end), block.ending())
+    return frames + _frame(run_id, block.last, _NAMES[end], block.ending())
 
 
 def _marked_frames(block: Block) -> bytes:
@@ -56,15 +59,11 @@ def _marked_frames(block: Block) -> bytes:
 
 def _marked_frame(run_id: str, event: Event) -> bytes:
     mark = MARK_FORMAT % mark_of(event.at)
-    return _frame(run_id, event.seq, _name(event.type), event.data, mark)
+    return _frame(run_id, event.seq, _NAMES[event.type], event.data, mark)
 
 
 def _frame(run_id: str, seq: int, name: bytes, data: bytes, mark: bytes = b"") -> bytes:
     return _FRAME % (run_id.encode(), seq, mark, name, data)
-
-
-def _name(kind: EventType) -> bytes:
-    return b"" if kind is EventType.CHUNK else b"event: %b\n" % kind.encode()
 
 
 _ENCODED: Final = Frames(_frames)

@@ -48,6 +48,8 @@ LOST: Final = "lost"
 RELEASED: Final = "released"
 OVER_LIMIT: Final = "limit"
 GONE: Final = "gone"
+_RUNNING: Final = Status.RUNNING  # an enum finds its members slowly before Python 3.12
+_DONE: Final = EventType.DONE
 
 
 class Attempt(Tools):
@@ -78,7 +80,7 @@ class Attempt(Tools):
         self._timers: tuple[asyncio.TimerHandle, ...] = ()
         self._has_ended = False
         self._error: BaseException | None = None
-        self._status = Status.RUNNING
+        self._status = _RUNNING
         """The run's status after this attempt."""
         self.is_lost: bool = False
         """Whether this attempt has lost the run and must not write its end."""
@@ -113,7 +115,7 @@ class Attempt(Tools):
         """Write the end of a run whose action has returned."""
         data = result_data(self._work.action, result)
         self._writer.check_limits()
-        await self._end(EventType.DONE, data)
+        await self._end(_DONE, data)
 
     async def fail(self, exc: BaseException) -> None:
         """Write the end of a run whose action, or its completion, has raised ``exc``."""
@@ -373,10 +375,10 @@ class Attempt(Tools):
         except YieldwireError as exc:
             self._note_unwritten_end(exc, kind, data)
         else:
-            self._status = advance(Status.RUNNING, kind)
+            self._status = advance(_RUNNING, kind)
             if (watch := self._services.watch).has_ends:
                 watch.run_ended(self.run.changed(status=self._status))
-            if kind is not EventType.DONE and (self._children or self.run.attempt > 1):
+            if kind is not _DONE and (self._children or self.run.attempt > 1):
                 self.own(self._services.families.end(self.run.id))
 
     async def _end_again(self, kind: EventType, data: bytes) -> None:

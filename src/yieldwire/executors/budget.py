@@ -13,6 +13,7 @@ from yieldwire.log.run import RunRecord
 
 END_BYTES: Final = 512
 """Reserved in a log for its terminal event, whatever the chunks take."""
+_DONE: Final = EventType.DONE
 _LINE_END: Final = len(b"\n")
 """The size of a chunk's line without its JSON."""
 _NAME_BYTES: Final = len(b"!cancelled ")
@@ -131,8 +132,8 @@ class Budget:
         """Return the terminal event, or one that says that it is too large."""
         size = len(data) if data.isascii() else len(one_line(data))
         most = self._limits.max_event_bytes
-        if size > (most if kind is EventType.DONE else max(most, END_BYTES)):
-            what = "A result" if kind is EventType.DONE else "An error"
+        if size > (most if kind is _DONE else max(most, END_BYTES)):
+            what = "A result" if kind is _DONE else "An error"
             error = LimitExceeded(f"{what} of {size} bytes is over the limit of {most}.")
             return self.end_as(error)
         line = size + _NAME_BYTES + _LINE_END

@@ -309,16 +309,20 @@ class LogWriter(Submitter):
             LimitExceeded: If the log would be too large.
             StoreError: If the store failed for longer than `store_patience`.
         """
-        await self._close()
+        self._close()
+        await self._settle_rest()
         while self._pending and (block := self._next_block()) is not None:
             self._unsettled = block
             await self._settle(block)
         self.check_limits()
 
-    async def _close(self) -> None:
-        """Take no more chunks, and settle what is being written."""
+    def _close(self) -> None:
+        """Take no more chunks."""
         self.is_closed = True
         self._audience.close()
+
+    async def _settle_rest(self) -> None:
+        """Settle what is being written."""
         if self._busy:
             await self._wait_idle()
         if self._unsettled is not None:
@@ -355,7 +359,9 @@ class LogWriter(Submitter):
             Fenced: If the run was taken away.
             StoreError: If the store failed for longer than `store_patience`.
         """
-        await self._close()
+        self._close()
+        if self._busy or self._unsettled is not None:
+            await self._settle_rest()
         if self._ending is None:
             while self._full and (block := self._next_block()) is not None:
                 self._unsettled = block

@@ -45,9 +45,12 @@ _ESCAPES: Final = (
     (b"\xe2\x80\xa8", b"\\u2028"),
     (b"\xe2\x80\xa9", b"\\u2029"),
 )
+# Numbers, which Python finds in bytes several times as fast as other bytes.
 _SIGN: Final = ord("!")
 _TIME: Final = ord("@")
 
+_NAMES: Final = {kind: b"!%b " % kind.encode() for kind in EventType}
+"""The beginning of the line of any event but a chunk."""
 TERMINAL_EVENTS: Final = frozenset({EventType.DONE, EventType.ERROR, EventType.CANCELLED})
 """The events after which nothing follows."""
 
@@ -126,7 +129,7 @@ class Block:
         """Create a block of one event of any type."""
         if kind is EventType.CHUNK:
             return cls.of_chunks(run_id, seq, [data], at)
-        body = one_line(b"!%b %b\n" % (kind.encode(), data))
+        body = _NAMES[kind] + one_line(data) + b"\n"
         return cls(run_id, seq, seq, body, kind if kind in TERMINAL_EVENTS else None, at)
 
     def chunks(self) -> bytes | None:
@@ -138,7 +141,7 @@ class Block:
         if body.count(b"\n") != count:
             return None
         lines = body if self.end is None else body[: body.rfind(b"\n!") + 1]
-        if b"!" in lines and (lines[0] == _SIGN or b"\n!" in lines):
+        if _SIGN in lines and (lines[0] == _SIGN or b"\n!" in lines):
             return None
         return lines
 
@@ -162,8 +165,8 @@ class Block:
 
     def ended(self, kind: EventType, data: bytes) -> "Block":
         """Return the block with a terminal event added at its end."""
-        line = one_line(b"!%b %b\n" % (kind.encode(), data))
-        return Block(self.run_id, self.first, self.last + 1, self.body + line, kind, self.at)
+        body = self.body + _NAMES[kind] + one_line(data) + b"\n"
+        return Block(self.run_id, self.first, self.last + 1, body, kind, self.at)
 
     def after(self, seq: int) -> "Block":
         """Return the part after ``seq``, which must be before the block's last."""

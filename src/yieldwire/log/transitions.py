@@ -13,7 +13,10 @@ from yieldwire.errors import AppendConflict, Fenced, RunCancelled, RunInterrupte
 from yieldwire.log.events import Block, EventType
 from yieldwire.log.run import RunRecord, Status, advance
 
+# Once for all runs: an enum finds its members slowly before Python 3.12.
+_PENDING: Final = Status.PENDING
 _RUNNING: Final = Status.RUNNING
+_STARTED: Final = EventType.STARTED
 CLAIM_SECONDS: Final = 30.0
 """How long a pending run waits for its process before a sweep gives it to another."""
 
@@ -27,10 +30,10 @@ def claim(run: RunRecord, now: float) -> RunRecord:
     Raises:
         Fenced: If the run is not pending.
     """
-    if run.status is not Status.PENDING:
+    if run.status is not _PENDING:
         raise Fenced(f"Run {run.id} is {run.status.value}, not pending.")
     return run.changed(
-        status=advance(run.status, EventType.STARTED),
+        status=advance(run.status, _STARTED),
         fence=max(run.fence + 1, int(1000 * now)),
         attempt=run.attempt + 1,
         started_at=now,
@@ -84,7 +87,7 @@ def ask_to_stop(run: RunRecord, reason: str, now: float) -> tuple[RunRecord, Blo
     if run.status.is_terminal or run.cancel_reason is not None:
         return run, None
     run = run.changed(cancel_reason=reason)
-    if run.status is not Status.PENDING:
+    if run.status is not _PENDING:
         return run, None
     return _end_without_worker(run, EventType.CANCELLED, RunCancelled(reason), now)
 
@@ -95,7 +98,7 @@ def take_away(run: RunRecord, now: float) -> tuple[RunRecord, Block | None]:
     If another attempt is allowed it becomes pending again, with the event ``restarted``;
     otherwise it fails as ``INTERRUPTED``. A run that has not started yet stays pending.
     """
-    if run.status is Status.PENDING:
+    if run.status is _PENDING:
         return run, None
     if run.attempt > run.retries or run.cancel_reason is not None:
         return _end_without_worker(run, EventType.ERROR, RunInterrupted(), now)

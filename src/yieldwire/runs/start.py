@@ -4,7 +4,7 @@ import hashlib
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from dataclasses import KW_ONLY, dataclass, field, fields, is_dataclass, replace
 from functools import lru_cache, partial
 from typing import Any, Final
 
@@ -25,7 +25,7 @@ ANONYMOUS_KEY_LENGTH: Final = 22
 """Minimum length of an anonymous idempotency key: 128 bits in base 64, so it cannot be guessed."""
 
 
-@dataclass(slots=True, kw_only=True)  # a frozen one takes longer to create, at each start
+@dataclass(slots=True)  # a frozen one takes longer to create, at each start
 class StartRequest:
     """A request to start a run, from any transport.
 
@@ -54,6 +54,7 @@ class StartRequest:
     action: Action[..., Any, Any]
     caller: Caller
     facts: RequestFacts = field(default_factory=RequestFacts)
+    _: KW_ONLY
     data: object = None
     read: Callable[[], Awaitable[object]] | None = None
     key: str | None = None
@@ -107,25 +108,18 @@ def record_of(
     Raises:
         UsageError: If a guard put something on ``ctx.labels`` that cannot be a label.
     """
-    options = action.options
-    run = RunRecord(
+    is_shared = action.options.shared
+    run = action.record.changed(
         id=ctx.run_id,
-        action=action.name,
         # A shared feed has no owner: a reader who can open it can always continue to read it.
-        quota_key=SHARED + action.name if options.shared else ctx.quota_key,
-        owner=None if options.shared else ctx.owner,
+        quota_key=SHARED + action.name if is_shared else ctx.quota_key,
+        owner=None if is_shared else ctx.owner,
         input=dumped,
         context=to_json(_facts_of(ctx)),
-        labels=_labels_of(action, ctx),
-        linger=options.linger,
         detached=detached,
-        timeout=options.timeout,
-        retries=action.retry.attempts,
-        retention=options.retention,
-        keep=options.keep,
-        queue=options.queue,
-        priority=options.priority,
     )
+    if ctx.labels != []:
+        run = run.changed(labels=_labels_of(action, ctx))
     return run if ctx.parent is None else _child_of(run, ctx)
 
 
@@ -144,8 +138,6 @@ def _child_of(run: RunRecord, ctx: Context) -> RunRecord:
 
 def _labels_of(action: Action[..., Any, Any], ctx: Context) -> tuple[str, ...]:
     """Return the labels of the action and those that guards put on ``ctx.labels``."""
-    if ctx.labels == []:
-        return action.labels  # as in nearly every start
     try:
         return distinct_labels([*action.labels, *distinct_labels(ctx.labels)])
     except UsageError as exc:

@@ -91,8 +91,8 @@ class MemoryStore(MemoryDeliveries, MemoryQueue, MemoryRevocations, QuickLogs):
 
     async def create(self, run: RunRecord, admission: Admission, /) -> RunRecord:
         """Create a run, or return the one that the idempotency key or the feed already has."""
-        known = self._known(admission)
-        if known is not None:
+        has_name = admission.key is not None or admission.feed is not None
+        if has_name and (known := self._known(admission)) is not None:
             return known.current()
         self._check_limits(run, admission)
         run = run.changed(created_at=self._clock.now())

@@ -70,7 +70,7 @@ class Archive:
         """Archive a run, and return whether that is possible."""
         run = entry.record
         facts: list[Any] = [*run]
-        facts[_STATUS] = run.status.value
+        facts[_STATUS] = str(run.status)
         blocks = [*map(_plain, entry.pieces)]  # the end of a log is never in its tail
         kept = facts, entry.key, entry.fingerprint, entry.checkpoints, blocks
         try:
@@ -84,7 +84,7 @@ class Archive:
 def _plain(piece: Block | Pack) -> tuple[int, int, bytes, str | None, float]:
     block = piece.block(0, sys.maxsize) if isinstance(piece, Pack) else piece
     end = block.end
-    return block.first, block.last, block.body, None if end is None else end.value, block.at
+    return block.first, block.last, block.body, None if end is None else str(end), block.at
 
 
 def _record(facts: list[Any]) -> RunRecord:

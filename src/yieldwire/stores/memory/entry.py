@@ -121,8 +121,9 @@ class Entry:
         return [Pack(self.record.id, first, self.seq, bytes(self.tail), self.times)]
 
     def _pack(self) -> None:
-        self.pieces += self._newest()
-        self.tail = self.times = None
+        if self.tail is not None:
+            self.pieces += self._newest()
+            self.tail = self.times = None
 
     def page(self, after: int, max_bytes: int) -> Sequence[Block]:
         """Return the blocks after ``after``, the first one cut there, about ``max_bytes``."""
@@ -174,7 +175,10 @@ class Entry:
         size += _TIME_BYTES * (self.seq - self.first_seq + 1)
         for piece in self.pieces:
             size += len(piece.body) + _BLOCK_BYTES
-        size += len(self.tail or b"") + sum(map(len, record.labels))
+        if self.tail is not None:
+            size += len(self.tail)
+        if record.labels:
+            size += sum(map(len, record.labels))
         if self.checkpoints is not None:
             size += sum(map(len, self.checkpoints.values()))
         return size if self.inbox is None else size + self.inbox.size()
