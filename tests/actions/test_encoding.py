@@ -42,6 +42,11 @@ def of(annotation: Any) -> Encoding:  # noqa: ANN401 - a type
 PLAIN = of(dict[str, str | int | float | bool | list[str] | None])
 
 
+def full(value: object) -> bytes:
+    """Return a value as Pydantic encodes it."""
+    return PLAIN.full(value, by_alias=True, warnings=False)
+
+
 def test_msgspec_is_installed_with_the_server() -> None:
     assert encoding.encode_plain is not None
 
@@ -61,7 +66,7 @@ def test_plain_json_is_encoded_quickly(annotation: object) -> None:
 def test_every_other_type_is_left_to_pydantic(annotation: object) -> None:
     made = of(annotation)
 
-    assert made.quick is made.full
+    assert made.quick is None
 
 
 def test_without_msgspec_pydantic_encodes_everything(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,22 +74,22 @@ def test_without_msgspec_pydantic_encodes_everything(monkeypatch: pytest.MonkeyP
 
     made = of(dict[str, str])
 
-    assert made.quick is made.full
+    assert made.quick is None
     assert made.encode({"a": "ä"}) == '{"a":"ä"}'.encode()
 
 
 @given(plain)
 def test_both_encoders_write_the_same_value_in_one_line(value: object) -> None:
-    quick, full = PLAIN.encode(value), PLAIN.full(value)
+    quick, whole = PLAIN.encode(value), full(value)
 
-    assert json.loads(quick) == json.loads(full) == value
+    assert json.loads(quick) == json.loads(whole) == value
     assert b"\n" not in quick
     assert b"\r" not in quick
 
 
 @pytest.mark.parametrize("number", [float("inf"), float("-inf"), float("nan")])
 def test_a_number_that_json_does_not_have_is_null(number: float) -> None:
-    assert PLAIN.encode({"n": number}) == PLAIN.full({"n": number}) == b'{"n":null}'
+    assert PLAIN.encode({"n": number}) == full({"n": number}) == b'{"n":null}'
 
 
 @pytest.mark.parametrize(
@@ -93,13 +98,13 @@ def test_a_number_that_json_does_not_have_is_null(number: float) -> None:
     ids=["a subclass", "an enum", "a model", "a large number", "a tuple", "a model in a dict"],
 )
 def test_a_value_of_another_type_is_encoded_as_by_pydantic(value: object) -> None:
-    assert PLAIN.encode(value) == PLAIN.full(value)
+    assert PLAIN.encode(value) == full(value)
 
 
 @pytest.mark.parametrize("value", [object(), "\ud800"], ids=["an object", "half a character"])
 def test_what_is_not_json_is_refused_as_by_pydantic(value: object) -> None:
     with pytest.raises(Exception, match="serializ") as refused:
-        PLAIN.full(value)
+        full(value)
 
     with pytest.raises(type(refused.value)):
         PLAIN.encode(value)

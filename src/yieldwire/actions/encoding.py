@@ -6,6 +6,7 @@ slow stream, as nothing of an event is in the processor's caches there.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from types import NoneType, UnionType
 from typing import Any, Final, NamedTuple, TypeAlias, Union, get_args, get_origin
 
@@ -28,12 +29,14 @@ _SCALARS: Final = (str, int, float, bool, None, NoneType)
 class Encoding(NamedTuple):
     """How the values of a type are encoded.
 
-    ``quick`` encodes what the type allows, and nearly always does; for a value that it refuses,
-    ``full`` decides.
+    Attributes:
+        quick: Encodes what the type allows, if there is something quicker than ``full``. A value
+            that it refuses, which the type does not allow, is given to ``full``.
+        full: Encodes every value. Called as ``full(value, by_alias=True, warnings=False)``.
     """
 
-    quick: Encode
-    full: Encode
+    quick: Encode | None
+    full: Callable[..., bytes]
 
     def encode(self, value: object) -> bytes:
         """Return ``value`` as JSON.
@@ -41,23 +44,16 @@ class Encoding(NamedTuple):
         Raises:
             Exception: Whatever ``full`` raises if it cannot.
         """
-        try:
-            return self.quick(value)
-        except Exception:  # noqa: BLE001 - each encoder has its own
-            return self.full(value)
+        if self.quick is not None:
+            with suppress(Exception):  # each encoder has its own
+                return self.quick(value)
+        return self.full(value, by_alias=True, warnings=False)
 
 
 def encoding_of(annotation: object, adapter: TypeAdapter[Any]) -> Encoding:
     """Return how values of the type ``annotation``, for which ``adapter`` is, are encoded."""
     # The inner serializer: `TypeAdapter.dump_json` costs three times as much.
-    to_json = adapter.serializer.to_json
-
-    def full(value: object) -> bytes:
-        return to_json(value, by_alias=True, warnings=False)
-
-    return Encoding(
-        encode_plain if encode_plain is not None and _is_plain(annotation) else full, full
-    )
+    return Encoding(encode_plain if _is_plain(annotation) else None, adapter.serializer.to_json)
 
 
 def _is_plain(annotation: object) -> bool:

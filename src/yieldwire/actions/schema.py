@@ -15,7 +15,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import from_json, to_json
 
 from yieldwire.actions.dependency import Dependency
-from yieldwire.actions.encoding import Encode, encoding_of
+from yieldwire.actions.encoding import encoding_of
 from yieldwire.actions.function import check_function, hints_of, name_of
 from yieldwire.actions.jsonschema import WireSchema, reason_of
 from yieldwire.actions.parameter import PREFIX, Injected, Parameters
@@ -45,18 +45,18 @@ class Output:
         self.encode_checked: Final = self._checked_encoder(adapter)
         """The same, but raises `pydantic.ValidationError` for a value that does not match."""
 
-    def _checked_encoder(self, adapter: TypeAdapter[Any]) -> Encode:
+    def _checked_encoder(self, adapter: TypeAdapter[Any]) -> Callable[..., bytes]:
         # The inner validator costs least; a closure, because it can be called for every event.
         encode, validate = self.encoding.full, adapter.validator.validate_python
 
-        def checked(value: object) -> bytes:
-            return encode(validate(value))
+        def checked(value: object, *, by_alias: bool = True, warnings: bool = False) -> bytes:
+            return encode(validate(value), by_alias=by_alias, warnings=warnings)
 
         return checked
 
     def encode(self, value: object) -> bytes:
         """Return ``value`` as JSON."""
-        return self.encoding.full(value)
+        return self.encoding.encode(value)
 
     def read(self, value: Json) -> object:
         """Return ``value``, plain JSON, converted to the type."""

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from yieldwire.actions.encoding import Encoding
-from yieldwire.errors import Fenced, LimitExceeded
+from yieldwire.errors import Fenced, InvalidOutput, LimitExceeded
 from yieldwire.executors import RunLimits
 from yieldwire.executors.budget import Budget
 from yieldwire.log.events import Block, one_line
@@ -23,8 +23,7 @@ class Pending(Budget):
 
     __slots__ = (
         "_checked_bytes",
-        "_encode",
-        "_encode_any",
+        "_encoding",
         "_epoch",
         "_failure",
         "_fence",
@@ -45,7 +44,7 @@ class Pending(Budget):
     ) -> None:
         super().__init__(run, limits)
         self._run, self._seq, self._fence = run, run.seq, run.fence
-        self._encode, self._encode_any = encoding
+        self._encoding = encoding
         self._checked_bytes = min(limits.max_event_bytes, UNCHECKED_BYTES)
         self._pending: list[bytes] | tuple[()] = ()
         self._pending_bytes = 0
@@ -65,9 +64,9 @@ class Pending(Budget):
             LimitExceeded: If it is too large.
         """
         try:
-            data = self._encode(chunk)
-        except Exception:  # noqa: BLE001 - each encoder has its own
-            data = self._encoded_anyway(chunk)
+            data = self._encoding.encode(chunk)
+        except Exception as exc:
+            raise self._refused(chunk, exc) from exc
         if len(data) > self._checked_bytes and (refusal := self._refusal_of(chunk, data)):
             raise refusal
         return data
@@ -76,16 +75,8 @@ class Pending(Budget):
         """Return the store's time, as far as the attempt knows it."""
         return self._epoch + self.loop.time()
 
-    def _encoded_anyway(self, chunk: object) -> bytes:
-        """Return the JSON of a chunk that the quick encoder refused.
-
-        Raises:
-            InvalidOutput: If the other one refuses it as well.
-        """
-        try:
-            return self._encode_any(chunk)
-        except Exception as exc:
-            raise invalid_output(self._run.action, "chunk", chunk, exc) from exc
+    def _refused(self, chunk: object, exc: Exception) -> InvalidOutput:
+        return invalid_output(self._run.action, "chunk", chunk, exc)
 
     def _refusal_of(self, chunk: object, data: bytes) -> Exception | None:
         if len(data) <= (most := self._limits.max_event_bytes):

@@ -52,7 +52,7 @@ class Services:
         if chunk is None:
             return _ANYTHING.encoding
         if self.checks_chunks():
-            return Encoding(chunk.encode_checked, chunk.encode_checked)
+            return Encoding(None, chunk.encode_checked)
         return chunk.encoding
 
     def context(self, run: RunRecord, work: Work, running: RunningAttempt) -> Context:

@@ -17,7 +17,7 @@ from typing import Any, Final, TypeVar
 
 from yieldwire.actions.encoding import Encoding
 from yieldwire.actions.running import Thread
-from yieldwire.errors import AppendConflict, Fenced, InvalidOutput, LimitExceeded, StoreError
+from yieldwire.errors import AppendConflict, Fenced, LimitExceeded, StoreError
 from yieldwire.errors.debug import at_yield
 from yieldwire.executors import RunLimits
 from yieldwire.executors.audience import Audience
@@ -85,7 +85,7 @@ class LogWriter(Submitter):
             UsageError: If something follows the `Result`.
         """
         # The same as `put`, without the calls: this runs for nearly every event.
-        encode, most, loop = self._encode, self._checked_bytes, self.loop
+        (quick, full), most, loop = self._encoding, self._checked_bytes, self.loop
         rest = chunks
         try:
             while True:
@@ -93,7 +93,10 @@ class LogWriter(Submitter):
                     if type(chunk) is Result:
                         return await last_word(chunk, chunks)
                     try:
-                        data = encode(chunk)
+                        if quick is None:
+                            data = full(chunk, by_alias=True, warnings=False)
+                        else:
+                            data = quick(chunk)
                     except Exception:  # noqa: BLE001 - each encoder has its own
                         data = self._encoded_at_yield(chunk, chunks)
                     size = len(data)
@@ -126,9 +129,9 @@ class LogWriter(Submitter):
 
     def _encoded_at_yield(self, chunk: object, chunks: AsyncGenerator[object, None]) -> bytes:
         try:
-            return self._encoded_anyway(chunk)
-        except InvalidOutput as exc:
-            raise at_yield(exc, chunks) from exc.__cause__
+            return self._encoding.full(chunk, by_alias=True, warnings=False)
+        except Exception as exc:
+            raise at_yield(self._refused(chunk, exc), chunks) from exc
 
     def put(self, chunk: object, /) -> None:
         """Take a chunk; it is written when the action waits, or drains.
