@@ -64,6 +64,11 @@ def has_closed(receive: object) -> bool:
     return is_closed
 
 
+_newest: Final = [(b"", b"")]
+"""The last body and its chunk: the readers of a live run get the same one after another. It is one
+tuple, so that an event loop in another thread never pairs a body with another's chunk."""
+
+
 def write_chunk(transport: Transport, body: bytes) -> bool:
     """Write a piece of a body, which is not empty, as a chunk; return whether that was possible.
 
@@ -71,28 +76,12 @@ def write_chunk(transport: Transport, body: bytes) -> bool:
     """
     if transport.is_closing() or transport.get_write_buffer_size() > _BUFFERED:
         return False
-    transport.write(_newest.of(body))
+    known, chunk = _newest[0]
+    if body is not known:
+        chunk = b"%x\r\n%b\r\n" % (len(body), body)
+        _newest[0] = body, chunk
+    transport.write(chunk)
     return True
-
-
-class _Newest:
-    """The chunk of the last body: the readers of a live run get the same one after another."""
-
-    __slots__ = ("_known",)
-
-    def __init__(self) -> None:
-        # One tuple, so that an event loop in another thread never pairs a body with another's.
-        self._known = (b"", b"")
-
-    def of(self, body: bytes) -> bytes:
-        known, chunk = self._known
-        if body is not known:
-            chunk = b"%x\r\n%b\r\n" % (len(body), body)
-            self._known = body, chunk
-        return chunk
-
-
-_newest: Final = _Newest()
 
 
 def chunked_transport_of(send: object) -> Transport | None:

@@ -92,7 +92,7 @@ class Submitter(LoopReporter):
             self._is_ahead = self._audience.publish(block)
         if (self._pending or self._unsettled) and not self.is_closed:
             self._continue()
-        if not self._busy:
+        if self._idle is not None and not self._busy:
             self._rest()
 
     def _continue(self) -> None:
