@@ -68,9 +68,8 @@ class Lifetime:
             if not opening.holders and self._opening in {opening, None}:
                 await self.close()
 
-    @property
     def here(self) -> Opening | None:
-        """The opening of the running event loop, if there is one."""
+        """Return the opening of the running event loop, if there is one."""
         opening = self._opening
         return opening if opening and opening.loop is asyncio.get_running_loop() else None
 
@@ -82,7 +81,7 @@ class Lifetime:
             Unavailable: If the application is closed.
             UsageError: If the application is open in another event loop, which is running.
         """
-        if (opening := self.here) is not None:
+        if (opening := self.here()) is not None:
             return opening
         self._leave_other_loop()
         if self.is_closed or self._closing is not None:

@@ -85,6 +85,8 @@ class Opening:
         self.holders = 0
         """How many lifespans share it; the last one to end closes it."""
         self._resources = Resources()
+        self.opened: Final[Mapping[Resource[Any], Any]] = self._resources.opened
+        """The values of the resources that are open."""
         self._keeper: asyncio.Task[None] | None = None
         self._worker: Worker | None = None
         self._executor: Executor | None = None
@@ -110,11 +112,6 @@ class Opening:
         finally:
             if prepared is not None:
                 prepared.close()
-
-    @property
-    def opened(self) -> Mapping[Resource[Any], Any]:
-        """The values of the resources that are open."""
-        return self._resources.opened
 
     async def begin(self, left: Left) -> None:
         """Open everything, and settle the runs that an earlier opening has ``left``.

@@ -150,7 +150,7 @@ class Starts:
     async def _admit(self, request: StartRequest) -> Context:
         if self._app.lifetime.is_closing:
             raise Unavailable
-        opening = self._app.lifetime.here or await self._app.lifetime.ready()
+        opening = self._app.lifetime.here() or await self._app.lifetime.ready()
         action, caller = request.action, request.caller
         run_id = request.place or new_run_id()
         ctx = Context(run_id, action.name, caller.owner, caller.quota_key, request.facts)

@@ -236,8 +236,8 @@ class Worker:
         asked_at = 0.0 if self._lease is None else asyncio.get_running_loop().time()
         run = await self._claim(run_id)
         # With a lease, or to resume, others have a turn before the attempt can be found.
-        is_kept = run.seq or self._lease is not None
-        audience = self.audience(run_id) if is_kept else self._audiences.get(run_id) or Audience()
+        is_kept = run.seq or self._lease is not None or self._audiences
+        audience = self.audience(run_id) if is_kept else Audience()
         attempt = Attempt(self._services, run, work, audience, self._own)
         attempt.is_leased = self._lease is not None
         if run.seq:
@@ -247,7 +247,8 @@ class Worker:
             attempt.renewed_at = asked_at
             await self._confirm(attempt, asked_at, self._lease)
         self._attempts[run_id] = attempt
-        self._audiences.pop(run_id, None)
+        if is_kept:
+            self._audiences.pop(run_id, None)
         # A detached run does not need readers, so it does not wait for them.
         audience.begin(run.seq, sys.maxsize if run.detached else self._limits.ahead_bytes)
         return attempt

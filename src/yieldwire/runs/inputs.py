@@ -33,20 +33,17 @@ class NewRun(Prepared):
     It ends with `drop`, or with `own` before an executor gets it, or with `close`.
     """
 
-    __slots__ = ("_files", "is_abandoned", "is_repeated")
+    __slots__ = ("_files", "has_files", "is_abandoned", "is_repeated")
 
     def __init__(self, record: RunRecord, work: Work, files: RunBlobs | None) -> None:
         super().__init__(record, work)
         self._files = files
+        self.has_files = files is not None
+        """Whether files of the input can outlive the process."""
         self.is_abandoned = False
         """Whether its caller was cancelled while the store was creating the run."""
         self.is_repeated = False
         """Whether its place for uploads has a run, which is then the one that it gets."""
-
-    @property
-    def has_files(self) -> bool:
-        """Whether files of the input can outlive the process."""
-        return self._files is not None
 
     @property
     def _described(self) -> Sequence[Upload]:
@@ -77,7 +74,8 @@ class NewRun(Prepared):
         """
         if self._files is not None:
             self._files.release()
-        super().close()
+        if self._work is not None:
+            self._work.close()
 
     async def drop(self) -> None:
         """Close and delete the files: the run does not exist."""
