@@ -193,7 +193,7 @@ def test_a_request_of_ten_events_on_sqlite_costs_four_transactions_that_write(
     assert statements["BEGIN IMMEDIATE"] <= 4 + 1
     assert statements["BEGIN"] <= 2 + 1
     assert hears_once(counts, statements)
-    assert counts.callbacks <= 20
+    assert counts.callbacks <= 12
 
 
 async def stream(

@@ -71,7 +71,8 @@ class Waiters:
 
     def look_for_all(self) -> None:
         """Look up every run for which somebody waits."""
-        self.look(self._waiters)
+        if self._waiters:
+            self.look(self._waiters)
 
     def _see(self, asked: set[str], looked: "asyncio.Future[Heads]") -> None:
         self._is_looking = False

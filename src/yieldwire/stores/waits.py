@@ -10,9 +10,9 @@ class Waits:
     """The readers of logs and of inboxes, by run, and the takers of runs, by demand.
 
     The first three say what there is, of those who are waited for. ``begin`` is awaited before each
-    wait, and ``watch`` is called with this object when a wait begins and ends: writes of other
-    processes need to be noticed only while somebody waits. ``has_all`` says whether a log is known
-    to end with a seq, so that no look is needed: a later write causes one.
+    wait. ``watch`` is called with this object when the first wait of a kind begins and the last one
+    ends: writes of other processes need to be noticed only while somebody waits. ``has_all`` says
+    whether a log is known to end with a seq, so that no look is needed: a later write causes one.
     """
 
     def __init__(
@@ -42,13 +42,18 @@ class Waits:
     async def wait(self, waiters: Waiters, key: str, after: int, timeout: float) -> None:
         """Wait until there is something after ``after``, or the timeout."""
         await self._begin()
-        # The store is asked once the waiter is there, so no write can fall between.
-        with waiters.waiter(key, after, timeout) as waiter:
-            self._watch(self)
-            if waiters is not self.logs or not self._has_all(key, after):
-                waiters.look([key])
-            await waiter
-        self._watch(self)
+        is_first = not waiters
+        try:
+            # The store is asked once the waiter is there, so no write can fall between.
+            with waiters.waiter(key, after, timeout) as waiter:
+                if is_first:
+                    self._watch(self)
+                if waiters is not self.logs or not self._has_all(key, after):
+                    waiters.look([key])
+                await waiter
+        finally:
+            if not waiters:
+                self._watch(self)
 
     def wake(self, run_id: str) -> None:
         """Wake all who wait for something of a run, as it can have ended or be gone."""

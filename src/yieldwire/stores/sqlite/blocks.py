@@ -109,11 +109,6 @@ class Submissions(Item):
             part.writer = writer
             yield part
 
-    def do(self, connection: sqlite3.Connection) -> None:
-        """Append each block by itself."""
-        for part in self.parts():
-            part.do(connection)
-
     def tell(self) -> None:
         """Report the outcome, which is the same for all."""
         first_seq = 1 if self.error is None else None

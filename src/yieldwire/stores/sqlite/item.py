@@ -2,14 +2,13 @@
 
 import asyncio
 import sqlite3
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 from yieldwire.errors import YieldwireError
 
 
-class Item(ABC):
+class Item:
     """Work to do in the thread, and its outcome."""
 
     __slots__ = ("count", "done", "error", "is_joint", "is_over", "result", "size")
@@ -28,9 +27,9 @@ class Item(ABC):
         self.result: Any = None
         self.error: YieldwireError | None = None
 
-    @abstractmethod
     def do(self, connection: sqlite3.Connection) -> Any:  # noqa: ANN401 - any result
         """Do it."""
+        raise NotImplementedError
 
     def parts(self) -> "Iterable[Item]":
         """Return what is done separately if this cannot be done with others."""
