@@ -38,6 +38,7 @@ from yieldwire.runs.reader import Reader
 from yieldwire.runs.start import StartRequest
 from yieldwire.stores import REVOCATIONS_KEPT, Revoked
 from yieldwire.stores.memory import MemoryStore
+from yieldwire.stores.sqlite import SQLiteStore
 from yieldwire.testing import connect
 from yieldwire.testing.clock import MovingClock
 
@@ -145,8 +146,12 @@ async def test_a_start_that_waits_for_its_first_event_is_401() -> None:
     assert code_of(answer) == (401, "UNAUTHORIZED")
 
 
-async def test_a_run_that_ends_at_once_shows_nothing_to_somebody_it_has_signed_out() -> None:
-    site = Actions(identify=identify)
+@pytest.mark.parametrize("kind", ["memory", "file"])
+async def test_a_run_that_ends_at_once_shows_nothing_to_somebody_it_has_signed_out(
+    tmp_path: Path, kind: str
+) -> None:
+    store = MemoryStore() if kind == "memory" else SQLiteStore(tmp_path / "runs.db")
+    site = Actions(identify=identify, store=store)
 
     @site.action
     async def leave() -> AsyncIterator[str]:

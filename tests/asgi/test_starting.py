@@ -26,6 +26,7 @@ from tests.support.world import (
 from yieldwire import Actions, Context, Forbidden, Text, Timing
 from yieldwire.asgi.requestlimits import RequestLimits
 from yieldwire.stores import Query
+from yieldwire.stores.sqlite import SQLiteStore
 
 ASYNC = ("prefer", "respond-async")
 
@@ -84,6 +85,45 @@ async def test_the_events_come_with_the_json_if_asked(site: Actions) -> None:
         {"seq": 1, "type": "chunk", "data": {"type": "text", "text": "x"}},
         {"seq": 2, "type": "done", "data": {}},
     ]
+
+
+async def test_a_short_run_in_a_file_is_answered_without_a_reader(tmp_path: Path) -> None:
+    site = world(store=SQLiteStore(tmp_path / "runs.db"))
+    readers = list[int]()
+
+    @site.action
+    async def count() -> AsyncIterator[int]:
+        readers.append(len(site.site.sign_outs.readers))
+        yield 1
+
+    async with opened(site):
+        answer = await send(site, post("/count", {}, ALICE))
+
+    assert answer.body.endswith(b"event: done\ndata: {}\n\n")
+    assert readers == [0]
+
+
+@pytest.mark.parametrize("head_wait", [0.0, 0.02, SOON])
+async def test_a_run_in_a_file_that_takes_longer_is_streamed(
+    tmp_path: Path, head_wait: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("yieldwire.asgi.site.LOOK_SECONDS", 0.01)
+    timing = Timing(head_wait=head_wait, grace=0.0)
+    site = world(store=SQLiteStore(tmp_path / "runs.db"), timing=timing)
+
+    @site.action
+    async def count() -> AsyncIterator[int]:
+        while not site.site.sign_outs.readers:  # noqa: ASYNC110 - a reader has no other sign
+            await asyncio.sleep(0.001)
+        yield 1
+        await asyncio.sleep(0.001)
+        yield 2
+
+    async with opened(site), asyncio.timeout(SOON):
+        answer = await send(site, post("/count", {}, ALICE))
+
+    _, *data = (line for line in answer.body.split(b"\n") if line.startswith(b"data: "))
+    assert data == [b"data: 1", b"data: 2", b"data: {}"]
 
 
 async def flow(mb: int = 1) -> AsyncIterator[Text]:

@@ -36,6 +36,8 @@ from yieldwire.stores import Query
 
 TEST_STREAMS: Final = 10
 """Test streams of a process at a time: they are for people who look for a fault."""
+LOOK_SECONDS: Final = 0.2
+"""How long a run whose events go to a file first can take until it needs a reader."""
 
 _ERROR: Final = EventType.ERROR
 _FOR_BALANCERS: Final = frozenset({"/health", "/health/", "/health/live", "/health/live/"})
@@ -87,6 +89,9 @@ class Site:
         self.polls: Final = Polls(app.store, app.clock)
         self.sign_outs: Final = SignOuts(app.store)
         self.identify: Final = identify
+        is_file = app.store.reach == "machine"
+        self.look_wait: Final = min(LOOK_SECONDS, app.timing.head_wait) if is_file else 0.0
+        """How long a stream's first look waits for the run's first events."""
         self._open_streams = dict[str, int]()
         app.check = self.sign_outs.check
         app.at_opening.append(self._enter)
@@ -250,17 +255,21 @@ class Site:
             reader.revoke()
         return reader
 
-    async def look(self, caller: Caller, run: RunRecord) -> Sequence[Block] | None:
-        """Return what the log of a run has after others had a turn.
+    async def look(
+        self, caller: Caller, run: RunRecord, *, wait: float = 0.0
+    ) -> Sequence[Block] | None:
+        """Return what the log of a run has after others had a turn, and after ``wait`` seconds.
 
         Most short runs are over by then, and need no reader. ``None``: it needs one anyway.
         """
         app = self.app
         waits = run.linger is None or run.linger >= 2 * app.timing.keepalive
-        if not waits or app.store.reach != "process" or app.watch.has_readers:
-            return None  # the store must be told of the reader first, or looking is not cheap
+        if not waits or app.watch.has_readers:
+            return None  # the store, or a hook, must be told of the reader first
+        if not wait and app.store.reach != "process":
+            return None  # looking is not cheap
         await asyncio.sleep(0)
-        page = await app.store.read(run.id, 0, max_bytes=PAGE_BYTES)
+        page = await app.store.read(run.id, 0, max_bytes=PAGE_BYTES, wait=wait)
         if caller.owner is not None and (caller.has_expired or self.sign_outs.has(caller)):
             return None
         if app.debug or not page or page[-1].end is not _ERROR:

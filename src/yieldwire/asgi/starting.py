@@ -124,11 +124,16 @@ async def stream_run(
         ForeignCursor: If the log does not have the cursor's event.
     """
     encoder = wanted.encoder_for(site.app.store.reach)
-    page = await site.look(slot.caller, run) if cursor is None else None
+    head_wait, look_wait = site.app.timing.head_wait, site.look_wait
+    page = await site.look(slot.caller, run, wait=look_wait) if cursor is None else None
     if page and page[-1].end is not None and encoder.carries_end:
         await _answer_whole(exchange, run.id, page, encoder)
         return None
-    return await stream_in(site, exchange, slot, run, cursor, lambda _: encoder, page=page)
+    if page is not None:
+        head_wait -= look_wait
+    return await stream_in(
+        site, exchange, slot, run, cursor, lambda _: encoder, page=page, head_wait=head_wait
+    )
 
 
 async def _answer_whole(
@@ -157,15 +162,18 @@ async def stream_in(  # noqa: PLR0913 - what a stream is made of
     encoder_for: Callable[[Reader], Encoder],
     *,
     page: Sequence[Block] | None = None,
+    head_wait: float | None = None,
 ) -> Rest | None:
     """Stream a run with the encoder that is made for its reader, as `stream_run` does.
 
-    Without a cursor, ``page`` is what was already read, if something was.
+    Without a cursor, ``page`` is what was already read, if something was, and ``head_wait`` how
+    long the head still waits for the first event; ``None``: as long as the application says.
     """
+    wait = site.app.timing.head_wait if head_wait is None else head_wait
     reader, rest = site.reader_for(slot.caller, run).open(), None
     try:
         encoder = encoder_for(reader)
-        streaming = await _begin(site, exchange, reader, run, cursor, encoder, page=page)
+        streaming = await _begin(site, exchange, reader, run, cursor, encoder, page=page, wait=wait)
         if streaming is not None:
             presence = site.attend(exchange, reader)
             if streaming.followed is not None:
@@ -194,6 +202,7 @@ async def _begin(  # noqa: PLR0913 - as above
     encoder: Encoder,
     *,
     page: Sequence[Block] | None,
+    wait: float,
 ) -> Streaming | None:
     """Send what there is, and return what sends the rest; ``None`` if that is all."""
     headers = exchange.naming(run.id)
@@ -205,8 +214,8 @@ async def _begin(  # noqa: PLR0913 - as above
             await exchange.answer(204, headers=headers)
             return None
     else:
-        timing = site.app.timing
-        page = await reader.first(timing.head_wait, page, tick=timing.keepalive, linger=run.linger)
+        tick = site.app.timing.keepalive
+        page = await reader.first(wait, page, tick=tick, linger=run.linger)
         if reader.is_revoked:
             raise Unauthorized
         error = _early_error(page)
