@@ -4,7 +4,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -13,7 +13,10 @@ ROOT: Final = Path(__file__).parents[2]
 MARKS: Final = Path(__file__).with_name("marks.c")
 
 _SECTION: Final = re.compile(r"^desc: Trigger: Client Request: (.+)$", re.MULTILINE)
-_TOTAL: Final = re.compile(r"^totals: (\d+)$", re.MULTILINE)
+_EVENTS: Final = re.compile(r"^events: (.+)$", re.MULTILINE)
+_TOTALS: Final = re.compile(r"^totals: (.+)$", re.MULTILINE)
+_MISSES: Final = ("DLmr", "DLmw")
+"""Reads and writes that were missed in the last cache."""
 
 
 class MeasurementError(Exception):
@@ -26,6 +29,26 @@ def count_instructions(module: str, env: Mapping[str, str] | None = None) -> dic
     Raises:
         MeasurementError: If a tool is missing, or the program failed.
     """
+    return {section: costs["Ir"] for section, costs in _measured(module, (), env).items()}
+
+
+def count_misses(module: str, cache: Sequence[str]) -> dict[str, int]:
+    """Run a program with a simulated cache, and return how often each section missed data in it.
+
+    Args:
+        module: The program.
+        cache: Callgrind's options about the cache.
+
+    Raises:
+        MeasurementError: If a tool is missing, or the program failed.
+    """
+    found = _measured(module, cache, None)
+    return {section: sum(costs[name] for name in _MISSES) for section, costs in found.items()}
+
+
+def _measured(
+    module: str, options: Sequence[str], env: Mapping[str, str] | None
+) -> dict[str, dict[str, int]]:
     with TemporaryDirectory() as folder:
         marks = Path(folder) / "marks.so"
         _run(["cc", "-shared", "-fPIC", "-O2", "-o", str(marks), str(MARKS)], {})
@@ -34,6 +57,7 @@ def count_instructions(module: str, env: Mapping[str, str] | None = None) -> dic
             "--tool=callgrind",
             "--instr-atstart=no",  # importing everything is not measured and takes long
             "--fair-sched=yes",
+            *options,
             f"--callgrind-out-file={folder}/out",
             sys.executable,
             "-m",
@@ -44,12 +68,12 @@ def count_instructions(module: str, env: Mapping[str, str] | None = None) -> dic
         return dict(_section(file) for file in Path(folder).glob("out.*"))
 
 
-def _section(file: Path) -> tuple[str, int]:
+def _section(file: Path) -> tuple[str, dict[str, int]]:
     text = file.read_text()
-    section, total = _SECTION.search(text), _TOTAL.search(text)
-    if section is None or total is None:
+    section, events, totals = (each.search(text) for each in (_SECTION, _EVENTS, _TOTALS))
+    if section is None or events is None or totals is None:
         raise MeasurementError(f"Callgrind wrote what is not understood: {text[:500]}")
-    return section[1], int(total[1])
+    return section[1], dict(zip(events[1].split(), map(int, totals[1].split()), strict=True))
 
 
 def _run(command: list[str], env: Mapping[str, str]) -> None:
