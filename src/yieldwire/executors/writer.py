@@ -77,7 +77,7 @@ class LogWriter(Submitter):
         self._is_stepping = False
         """Whether the action's own coroutine is being stepped, so that its next wait writes."""
 
-    async def put_all(self, chunks: AsyncGenerator[object, None]) -> object:  # noqa: C901, PLR0912 - hot
+    async def put_all(self, chunks: AsyncGenerator[object, None]) -> object:  # noqa: C901 - hot
         """Take every chunk of an action, and return the value of its `Result`, if it has one.
 
         Raises:
@@ -93,10 +93,7 @@ class LogWriter(Submitter):
                     if type(chunk) is Result:
                         return await last_word(chunk, chunks)
                     try:
-                        if quick is None:
-                            data = full(chunk, by_alias=True, warnings=False)
-                        else:
-                            data = quick(chunk)
+                        data = quick(chunk) if quick else full(chunk, by_alias=True, warnings=False)
                     except Exception:  # noqa: BLE001 - each encoder has its own
                         data = self._encoded_at_yield(chunk, chunks)
                     size = len(data)
