@@ -77,7 +77,7 @@ class LogWriter(Submitter):
         self._is_stepping = False
         """Whether the action's own coroutine is being stepped, so that its next wait writes."""
 
-    async def put_all(self, chunks: AsyncGenerator[object, None]) -> object:  # noqa: C901 - hot
+    async def put_all(self, chunks: AsyncGenerator[object, None]) -> object:  # noqa: C901, PLR0912 - hot
         """Take every chunk of an action, and return the value of its `Result`, if it has one.
 
         Raises:
