@@ -47,10 +47,11 @@ class Output:
 
     def _checked_encoder(self, adapter: TypeAdapter[Any]) -> Callable[..., bytes]:
         # The inner validator costs least; a closure, because it can be called for every event.
-        encode, validate = self.encoding.full, adapter.validator.validate_python
+        (quick, full), validate = self.encoding, adapter.validator.validate_python
 
         def checked(value: object, *, by_alias: bool = True, warnings: bool = False) -> bytes:
-            return encode(validate(value), by_alias=by_alias, warnings=warnings)
+            value = validate(value)
+            return quick(value) if quick else full(value, by_alias=by_alias, warnings=warnings)
 
         return checked
 
