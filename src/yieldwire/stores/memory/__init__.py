@@ -13,10 +13,10 @@ import heapq
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Final
 
 from yieldwire.clock import CLOCK, Clock, SystemClock
-from yieldwire.errors import Conflict, KeyReused
+from yieldwire.errors import Conflict, KeyReused, YieldwireError
 from yieldwire.log import transitions
 from yieldwire.log.cursor import check_within
 from yieldwire.log.delivery import deliveries_of
@@ -148,7 +148,7 @@ class MemoryStore(MemoryDeliveries, MemoryQueue, MemoryRevocations, QuickLogs):
     async def append(self, run_id: str, block: Block, *, after: int, fence: int) -> int:
         """Append ``block`` in one step, all or nothing, and return the last seq."""
         entry = self._entries.get(run_id) or self._entry(run_id)
-        if entry.adds(block, after, fence):
+        if entry.append_nowait(block, after=after, fence=fence, writer=_NOBODY):
             return block.last
         record = entry.record
         if entry.seq != after and record.fence == fence and entry.stands_already(block):
@@ -376,6 +376,14 @@ class MemoryStore(MemoryDeliveries, MemoryQueue, MemoryRevocations, QuickLogs):
         for entry in self._entries.values():
             entry.wake_all()
         self._wake_takers()
+
+
+class _Nobody:
+    def submitted(self, error: YieldwireError | None, /) -> None:
+        pass
+
+
+_NOBODY: Final = _Nobody()
 
 
 def _is_over(record: RunRecord) -> bool:

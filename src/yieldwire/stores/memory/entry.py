@@ -73,18 +73,12 @@ class Entry:
     def append_nowait(
         self, block: Block, /, *, after: int, fence: int, writer: BlockWriter
     ) -> bool:
-        """Do what the store's ``append`` does with a block that only continues the log."""
-        if not self.adds(block, after, fence):
-            return False
-        writer.submitted(None)
-        return True
-
-    def adds(self, block: Block, after: int, fence: int) -> bool:
         """Append a block that only continues the log; return whether this was one."""
         is_next = self.seq == after == block.first - 1 and self.writer == fence
         if not is_next or block.end is not None or (self.tells_questions and is_told(block)):
             return False
         self.add(block)  # the record is not rebuilt for every block
+        writer.submitted(None)
         return True
 
     def add(self, block: Block) -> None:
