@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.faults import Faults
+from tests.support.faults import Faults, When
 from tests.support.runs import SOON
+from yieldwire.errors import StoreError
 from yieldwire.stores import Admission
 from yieldwire.stores.sqlite import SQLiteStore
 from yieldwire.stores.sqlite.starts import MOST_CREATED, Created
@@ -80,6 +81,29 @@ async def test_a_reader_gets_what_another_process_wrote_before_it_came(
     await other.close()
 
     assert [block.last for block in blocks] == [1]
+
+
+async def test_a_reader_gets_what_is_in_the_file_although_its_commit_was_not_answered(
+    tmp_path: Path,
+) -> None:
+    with Faults().installed() as faults:
+        store = SQLiteStore(tmp_path / "runs.db")
+        run = await claimed(store, retries=3)
+        await store.read(run.id, 0, wait=0.05)  # the file is watched
+        faults.plan.append(When.AFTER)
+        with pytest.raises(StoreError, match="disk"):
+            await store.append(run.id, chunks(run.id, 1, 1), after=0, fence=run.fence)
+        async with asyncio.timeout(SOON / 2):
+            first = await store.read(run.id, 0, wait=SOON)
+        await store.heartbeat(run.id, fence=run.fence, lease=30.0)  # the file is open again
+        faults.plan.append(When.AFTER)
+        with pytest.raises(StoreError, match="disk"):
+            await store.restart(run.id, fence=run.fence, delay=0.0)
+        async with asyncio.timeout(SOON / 2):
+            second = await store.read(run.id, 1, wait=SOON)
+        await store.close()
+
+    assert [block.last for block in (*first, *second)] == [1, 2]
 
 
 async def test_a_key_that_has_a_run_makes_no_new_one_known(store: SQLiteStore) -> None:

@@ -163,6 +163,9 @@ class SQLiteStore(SQLiteStarts, SQLiteAppends, SQLiteDeliveries, SQLiteQueue):
     async def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
         try:
             return await self._lanes.writer.do(work)
+        except BaseException:
+            self._tails.doubt()  # it can be in the file, and the caller does not say what it was
+            raise
         finally:
             self._reads.forget_all()
 

@@ -65,6 +65,8 @@ class SQLiteAppends(QuickLogs):
         self._reads.forget_all()
         if error is None and first_seq is not None:
             self._tails.add(run_id, block, first_seq)
+        else:
+            self._tails.forget(run_id)
         self._waits.logs.wake(run_id, block.last)
         if block.end is not None:
             self._waits.inboxes.wake(run_id)
