@@ -234,7 +234,11 @@ class Worker:
 
     async def _claimed(self, run_id: str, work: Work) -> Attempt:
         asked_at = 0.0 if self._lease is None else asyncio.get_running_loop().time()
-        run = await self._claim(run_id)
+        try:  # the same as `_ask`, without the call
+            run = await self._store.claim(run_id, lease=self._lease)
+        except StoreError as exc:
+            claim = partial(self._store.claim, run_id, lease=self._lease)
+            run = await with_backoff(claim, self._patience, run_id, exc)
         # With a lease, or to resume, others have a turn before the attempt can be found.
         is_kept = run.seq or self._lease is not None or self._audiences
         audience = self.audience(run_id) if is_kept else Audience()
@@ -265,7 +269,8 @@ class Worker:
     async def _give_up(self, run_id: str, exc: Exception) -> None:
         # It needs something that no longer exists: an action, a file.
         logger.error("the run cannot be executed", exc_info=cut(exc), extra={"run_id": run_id})
-        await self._end_interrupted(await self._claim(run_id))
+        claim = partial(self._store.claim, run_id, lease=self._lease)
+        await self._end_interrupted(await self._ask(run_id, claim))
 
     async def _end_interrupted(self, run: RunRecord) -> None:
         data = to_json(RunInterrupted().error_object(run.id).to_dict())
@@ -276,13 +281,6 @@ class Worker:
         self._services.watch.run_ended(run.changed(status=Status.FAILED, seq=block.last))
         await self._ended(run)
         await self._services.families.end(run.id)
-
-    async def _claim(self, run_id: str) -> RunRecord:
-        try:  # the same as `_ask`, without the call
-            return await self._store.claim(run_id, lease=self._lease)
-        except StoreError as exc:
-            claim = partial(self._store.claim, run_id, lease=self._lease)
-            return await with_backoff(claim, self._patience, run_id, exc)
 
     async def _confirm(self, attempt: Attempt, asked_at: float, lease: float) -> None:
         """Renew the lease of an attempt that has not begun, if it was claimed a while ago.
