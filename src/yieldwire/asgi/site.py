@@ -1,6 +1,5 @@
 """Serves an application over HTTP: callers, open responses, and request limits."""
 
-import asyncio
 import signal
 import time
 from collections.abc import Callable, Generator, Sequence
@@ -33,6 +32,7 @@ from yieldwire.log.transitions import needs_readers
 from yieldwire.runs.access import Caller, Identity, anonymous, caller_with
 from yieldwire.runs.reader import PAGE_BYTES, Reader
 from yieldwire.stores import Query
+from yieldwire.tasks import give_way
 
 TEST_STREAMS: Final = 10
 """Test streams of a process at a time: they are for people who look for a fault."""
@@ -268,7 +268,7 @@ class Site:
             return None  # the store, or a hook, must be told of the reader first
         if not wait and app.store.reach != "process":
             return None  # looking is not cheap
-        await asyncio.sleep(0)
+        await give_way()
         page = await app.store.read(run.id, 0, max_bytes=PAGE_BYTES, wait=wait)
         if caller.owner is not None and (caller.has_expired or self.sign_outs.has(caller)):
             return None
