@@ -93,7 +93,7 @@ class Prepared:
     __slots__ = ("_work", "record")
 
     def __init__(self, record: RunRecord, work: Work) -> None:
-        self.record = record
+        self.record: RunRecord = record
         self._work: Work | None = work
 
     def take(self) -> tuple[RunRecord, Work | None]:

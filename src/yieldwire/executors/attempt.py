@@ -84,7 +84,7 @@ class Attempt(Tools):
         """The run's status after this attempt."""
         self.is_lost: bool = False
         """Whether this attempt has lost the run and must not write its end."""
-        self.is_leased = True
+        self.is_leased: bool = True
         """Whether a sweep ends the run if this process cannot."""
         self.renewed_at: float = 0.0
         """When the lease was last known to be held, by the loop's clock."""

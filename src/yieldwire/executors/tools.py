@@ -46,7 +46,7 @@ class Tools(ABC):
         self, services: Services, run: RunRecord, work: Work, writer: LogWriter, own: Own
     ) -> None:
         self._services, self._work, self._writer, self._own = services, work, writer, own
-        self.run = run
+        self.run: RunRecord = run
         self._group: asyncio.TaskGroup | None = None
         self._past: Past | None = None
         self._checkpoints: Recorder | None = None

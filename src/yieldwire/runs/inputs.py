@@ -8,7 +8,7 @@ the run has ended, and again when it is purged, in case the process was killed i
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from pydantic import BaseModel
 from pydantic_core import PydanticSerializationError, from_json
@@ -38,11 +38,11 @@ class NewRun(Prepared):
     def __init__(self, record: RunRecord, work: Work, files: RunBlobs | None) -> None:
         super().__init__(record, work)
         self._files = files
-        self.has_files = files is not None
+        self.has_files: Final = files is not None
         """Whether files of the input can outlive the process."""
-        self.is_abandoned = False
+        self.is_abandoned: bool = False
         """Whether its caller was cancelled while the store was creating the run."""
-        self.is_repeated = False
+        self.is_repeated: bool = False
         """Whether its place for uploads has a run, which is then the one that it gets."""
 
     @property
