@@ -47,6 +47,8 @@ _ESCAPES: Final = (
 )
 # Numbers, which Python finds in bytes several times as fast as other bytes.
 _SIGN: Final = ord("!")
+_SIGNS: Final = {kind: b"!%b " % kind.encode() for kind in EventType}
+"""How the line of an event begins, by its type."""
 _TIME: Final = ord("@")
 
 _NAMES: Final = {kind: b"!%b " % kind.encode() for kind in EventType}
@@ -216,7 +218,7 @@ class Block:
 
     def has(self, kind: EventType) -> bool:
         """Whether one of the events is of a type that is not ``CHUNK``."""
-        body, sign = self.body, b"!%b " % kind.encode()
+        body, sign = self.body, _SIGNS[kind]
         return sign in body and (body.startswith(sign) or b"\n" + sign in body)
 
     def events(self) -> Iterator[Event]:

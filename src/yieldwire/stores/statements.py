@@ -1,7 +1,7 @@
 """The statements and layouts of a database store, which are files next to its modules."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 
@@ -12,12 +12,6 @@ def statements(package: str) -> Mapping[str, str]:
     text = files(package).joinpath("queries.sql").read_text("utf-8")
     parts = re.split(r"^-- (\w+):.*\n(?:-- .*\n)*", text, flags=re.MULTILINE)
     return {name: sql.strip() for name, sql in zip(parts[1::2], parts[2::2], strict=True)}
-
-
-@cache
-def positional(statement: str) -> tuple[str, Sequence[str]]:
-    """Return a statement of SQLite with places in place of its names, and the names in order."""
-    return re.sub(r":\w+", "?", statement), re.findall(r":(\w+)", statement)
 
 
 @cache

@@ -90,7 +90,9 @@ class Waiters:
 
     def wake(self, run_id: str, last: int | None = None) -> None:
         """Wake the readers that wait for a seq up to ``last``; without it, all of them."""
-        for future, after in self._waiters.get(run_id, {}).items():
+        if not (waiters := self._waiters.get(run_id)):
+            return  # as for nearly every event
+        for future, after in waiters.items():
             if last is None or last > after:
                 resolve(future, is_news=True)
 

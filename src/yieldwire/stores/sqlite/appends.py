@@ -47,10 +47,10 @@ class SQLiteAppends(QuickLogs):
         lane = self._lanes.writer
         if block.end is None and self._is_joint(block, after):
             newest = lane.newest
-            if not isinstance(newest, Submissions) or newest.is_full:
+            if type(newest) is not Submissions or not newest.add(block, after, fence, writer):
                 newest = Submissions(self._log, self.note)
                 lane.put(newest)
-            newest.add(block, after, fence, writer)
+                newest.add(block, after, fence, writer)
         else:
             append = Submission(self._log, self.note, block, after, fence)
             append.writer = writer

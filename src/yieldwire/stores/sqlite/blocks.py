@@ -20,7 +20,9 @@ SMALL: Final = 4096
 the next ones take its place."""
 VALUES: Final = 7
 """How many values an append has: the run's id, the writer's fence, the seq before the block, its
-last seq, the type of its terminal event, its body and its time."""
+last seq, the type of its terminal event or nothing, its body and its time."""
+BODY: Final = 5
+"""The place of the body."""
 
 Note: TypeAlias = Callable[[Block, int | None, BaseException | None], object]
 """Notes that a block is in a log that starts at this seq, or can be there after this error."""
@@ -50,7 +52,7 @@ class BlockItem(Item):
     def values(self) -> Sequence[object]:
         """What the append needs."""
         block = self.block
-        end = None if block.end is None else block.end.value
+        end = "" if block.end is None else block.end.value
         return block.run_id, self.fence, self.after, block.last, end, block.body, block.at
 
     def tell(self) -> None:
@@ -87,19 +89,17 @@ class Submissions(Item):
         self.count = 0
         self.is_joint = True
 
-    @property
-    def is_full(self) -> bool:
-        """Whether more blocks would be too many for one transaction."""
-        return self.count >= MOST_AT_ONCE or self.size >= MOST_BYTES_AT_ONCE
-
-    def add(self, block: Block, after: int, fence: int, writer: BlockWriter) -> None:
-        """Add a block."""
+    def add(self, block: Block, after: int, fence: int, writer: BlockWriter) -> bool:
+        """Add a block, and return whether it still fits into one transaction."""
+        if self.count >= MOST_AT_ONCE or self.size >= MOST_BYTES_AT_ONCE:
+            return False
         body = block.body
         self.count += 1
         self.size += len(body)
         self.blocks.append(block)
         self.writers.append(writer)
-        self.values += (block.run_id, fence, after, block.last, None, body, block.at)
+        self.values += (block.run_id, fence, after, block.last, "", body, block.at)
+        return True
 
     def parts(self) -> Iterator[Submission]:
         """Yield each block with what its append needs."""

@@ -11,11 +11,11 @@ and its log must change. If one was skipped, the lane undoes all, and takes them
 
 import sqlite3
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 from yieldwire.clock import Clock
 from yieldwire.log.run import RunRecord, Status, advance
-from yieldwire.stores.sqlite.blocks import VALUES, BlockItem, Submissions
+from yieldwire.stores.sqlite.blocks import BODY, VALUES, BlockItem, Submissions
 from yieldwire.stores.sqlite.item import Item
 from yieldwire.stores.sqlite.log import LogTable
 
@@ -70,7 +70,7 @@ class Together:
     def _append(
         self, connection: sqlite3.Connection, appends: Sequence[BlockItem | Submissions]
     ) -> bool:
-        blocks, ends = list[object](), list[object]()
+        blocks, ends = list[Any](), list[object]()
         for append in appends:
             blocks += append.values
             append.result = 1  # as none of their logs was ever trimmed
@@ -80,6 +80,8 @@ class Together:
         run_ids = blocks[::VALUES]
         if len(set(run_ids)) < len(run_ids):
             return False  # one of them follows another in the same log
+        # Python's module looks for an adapter of each value of type `bytes`, and of each `None`.
+        blocks[BODY::VALUES] = map(bytearray, blocks[BODY::VALUES])
         is_whole = self._change(connection, "put_blocks", blocks)
         return is_whole and self._change(connection, "end_runs", ends)
 
@@ -89,9 +91,10 @@ class Together:
         count = len(values) // width
         if not count:
             return True
-        # Padded with empty rows to a power of two, so that there are few statements to prepare.
+        # Padded with empty rows to a power of two, so that there are few statements to prepare. No
+        # run has an empty id.
         size = 1 << (count - 1).bit_length()
-        values += (None,) * (width * (size - count))
+        values += ("",) * (width * (size - count))
         text = self._texts.get((name, size)) or self._text(name, size)
         return connection.execute(text, values).rowcount == count
 

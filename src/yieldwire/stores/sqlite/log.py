@@ -3,6 +3,7 @@
 import logging
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any, Final
 
 from yieldwire.clock import Clock
@@ -16,9 +17,11 @@ from yieldwire.stores.queue import claim_seconds, claim_until
 from yieldwire.stores.sqlite.deliveries import DeliveryTable
 from yieldwire.stores.sqlite.failure import is_of_item
 from yieldwire.stores.sqlite.file import block_row, to_block, to_record, to_row
-from yieldwire.stores.statements import positional
 
 logger: Final = logging.getLogger("yieldwire.worker")
+
+_ELSEWHERE: Final = frozenset({"input", "context", "seq", "first_seq"})
+"""Fields of a record that are not in the run's row."""
 
 
 class LogTable:
@@ -82,10 +85,16 @@ class LogTable:
             "read_until": now,
         }
         row = {**to_row(run), **columns}
-        # That many values are bound by their places in half the time.
-        text, names = positional(self._sql["insert_run"])
-        n = connection.execute(text, [row[name] for name in names]).lastrowid
-        values = {"run": n, "input": run.input, "context": run.context}
+        # Python's module looks for an adapter of each `None` and each value of type `bytes`, which
+        # takes longer than to bind it.
+        known = {
+            name: value
+            for name, value in row.items()
+            if value is not None and name not in _ELSEWHERE
+        }
+        text = _insertion(self._sql["insert_run"], tuple(known))
+        n = connection.execute(text, [*known.values()]).lastrowid
+        values = n, bytearray(run.input), bytearray(run.context)
         connection.execute(self._sql["insert_input"], values)
 
     def claim(
@@ -245,3 +254,9 @@ class LogTable:
             if there.last >= block.last:
                 return there.begins_with(block)
         return False
+
+
+@cache
+def _insertion(statement: str, names: tuple[str, ...]) -> str:
+    values = ", ".join("?" * len(names))
+    return statement.replace(":names", ", ".join(names)).replace(":values", values)

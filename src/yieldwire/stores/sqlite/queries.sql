@@ -1,18 +1,8 @@
--- insert_run: create a run
-INSERT INTO runs (
-    id, key, fingerprint, feed, action, quota_key, owner, labels, linger, detached,
-    timeout, retries, retention, keep, webhooks, status, fence, attempt, cancel_reason, created_at, started_at,
-    ended_at, lease_until, read_until, saved_seq, parent, question_webhooks, queue, priority,
-    not_before
-) VALUES (
-    :id, :key, :fingerprint, :feed, :action, :quota_key, :owner, :labels, :linger,
-    :detached, :timeout, :retries, :retention, :keep, :webhooks, :status, :fence, :attempt,
-    :cancel_reason, :created_at, :started_at, :ended_at, :lease_until, :read_until,
-    :saved_seq, :parent, :question_webhooks, :queue, :priority, :not_before
-)
+-- insert_run: create a run; :names and :values are replaced by those of the columns that it has
+INSERT INTO runs (:names) VALUES (:values)
 
 -- insert_input: store the input of a new run
-INSERT INTO inputs (run, input, context) VALUES (:run, :input, :context)
+INSERT INTO inputs (run, input, context) VALUES (?, ?, ?)
 
 -- run_by_id: one run
 SELECT * FROM records WHERE id = :id
@@ -87,11 +77,11 @@ VALUES (:run, :first, :last, :ending, :body, :at)
 -- put_blocks: append many blocks, each of another run; :rows is replaced by as many rows
 INSERT OR FAIL INTO blocks (run, first, last, ending, body, at)
 WITH puts (id, fence, after, last, ending, body, at) AS (VALUES :rows)
-SELECT heads.n, puts.after + 1, puts.last, puts.ending, puts.body, puts.at
+SELECT heads.n, puts.after + 1, puts.last, nullif(puts.ending, ''), puts.body, puts.at
 FROM puts CROSS JOIN heads ON heads.id = puts.id
 WHERE heads.fence = puts.fence AND heads.seq = puts.after AND heads.status = 'running'
 AND (heads.keep IS NULL OR heads.keep >= puts.last)
-AND (puts.ending IS NULL OR (SELECT webhooks IS NULL FROM runs WHERE runs.n = heads.n))
+AND (puts.ending = '' OR (SELECT webhooks IS NULL FROM runs WHERE runs.n = heads.n))
 
 -- end_runs: end runs, each with its id, status and time, and the time from which it is kept
 UPDATE runs SET status = ends.column2, ended_at = ends.column3, lease_until = NULL,
