@@ -41,8 +41,11 @@ class BlockItem(Item):
 
     def __init__(self, log: LogTable, note: Note, block: Block, after: int, fence: int) -> None:
         super().__init__(len(block.body))
-        self.log, self.note = log, note
-        self.block, self.after, self.fence = block, after, fence
+        self.log: LogTable = log
+        self.note: Note = note
+        self.block: Block = block
+        self.after: int = after
+        self.fence: int = fence
 
     def do(self, connection: sqlite3.Connection) -> int:
         """Append the block by itself."""
@@ -81,12 +84,14 @@ class Submissions(Item):
 
     def __init__(self, log: LogTable, note: Note) -> None:
         super().__init__()
-        self.log, self.note = log, note
+        self.log: LogTable = log
+        self.note: Note = note
         self.blocks: list[Block] = []
         self.writers: list[BlockWriter] = []
         self.values: list[Any] = []
         """What their appends need, one after the other."""
-        self.count = 0
+        self.count: int = 0
+        self.size: int = 0
         self.is_joint = True
 
     def add(self, block: Block, after: int, fence: int, writer: BlockWriter) -> bool:

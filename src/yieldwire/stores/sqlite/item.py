@@ -53,7 +53,7 @@ class WorkItem(Item):
 
     def __init__(self, work: Callable[[sqlite3.Connection], Any], size: int = 0) -> None:
         super().__init__(size)
-        self.work = work
+        self.work: Callable[[sqlite3.Connection], Any] = work
 
     def do(self, connection: sqlite3.Connection) -> Any:  # noqa: ANN401 - as above
         """Call it."""

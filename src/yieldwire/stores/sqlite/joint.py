@@ -35,8 +35,10 @@ class ClaimItem(Item):
         self, log: LogTable, known: RunRecord, claimed: RunRecord, lease_until: float | None
     ) -> None:
         super().__init__()
-        self.log, self.known, self.claimed = log, known, claimed
-        self.lease_until = lease_until
+        self.log: LogTable = log
+        self.known: RunRecord = known
+        self.claimed: RunRecord = claimed
+        self.lease_until: float | None = lease_until
         self.is_joint = True
 
     def do(self, connection: sqlite3.Connection) -> RunRecord:

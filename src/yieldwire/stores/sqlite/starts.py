@@ -57,8 +57,11 @@ class CreateItem(Item):
         admission: Admission,
     ) -> None:
         super().__init__()
-        self.keys, self.log, self.note = keys, log, note
-        self.run, self.admission = run, admission
+        self.keys: KeyTable = keys
+        self.log: LogTable = log
+        self.note: Callable[[RunRecord], object] = note
+        self.run: RunRecord = run
+        self.admission: Admission = admission
 
     def do(self, connection: sqlite3.Connection) -> RunRecord:
         """Create the run, unless it is known."""
