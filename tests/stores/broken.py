@@ -833,8 +833,8 @@ STATEMENTS: Final[Mapping[str, tuple[str, str, str]]] = {
     "counts an event too many": ("insert_block", ":last", ":last + 1"),
     "counts one too many together": (
         "put_blocks",
-        "puts.last, nullif",
-        "puts.last + 1, nullif",
+        "puts.last, CASE",
+        "puts.last + 1, CASE",
     ),
     "begins a block too late": ("put_blocks", "puts.after + 1", "puts.after + 2"),
     "puts a block with any fence": ("put_blocks", "heads.fence = puts.fence AND", ""),
@@ -852,7 +852,7 @@ STATEMENTS: Final[Mapping[str, tuple[str, str, str]]] = {
     "puts a block anywhere": ("put_blocks", "heads.seq = puts.after AND", ""),
     "puts a block behind an end": ("put_blocks", "AND heads.status = 'running'", ""),
     "puts a block and trims nothing": ("put_blocks", "heads.keep >= puts.last", "1"),
-    "loses the end of a block": ("put_blocks", "nullif(puts.ending, '')", "NULL"),
+    "loses the end of a block": ("put_blocks", "THEN puts.ending", "THEN NULL"),
     "tells nobody of an end": (
         "put_blocks",
         "(SELECT webhooks IS NULL FROM runs WHERE runs.n = heads.n)",

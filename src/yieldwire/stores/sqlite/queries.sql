@@ -77,7 +77,8 @@ VALUES (:run, :first, :last, :ending, :body, :at)
 -- put_blocks: append many blocks, each of another run; :rows is replaced by as many rows
 INSERT OR FAIL INTO blocks (run, first, last, ending, body, at)
 WITH puts (id, fence, after, last, ending, body, at) AS (VALUES :rows)
-SELECT heads.n, puts.after + 1, puts.last, nullif(puts.ending, ''), puts.body, puts.at
+SELECT heads.n, puts.after + 1, puts.last, CASE WHEN puts.ending <> '' THEN puts.ending END,
+    puts.body, puts.at
 FROM puts CROSS JOIN heads ON heads.id = puts.id
 WHERE heads.fence = puts.fence AND heads.seq = puts.after AND heads.status = 'running'
 AND (heads.keep IS NULL OR heads.keep >= puts.last)
