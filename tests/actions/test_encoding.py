@@ -14,7 +14,11 @@ from yieldwire.actions import encoding
 from yieldwire.actions.encoding import Encoding, encoding_of
 
 plain = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
     lambda member: st.lists(member, max_size=3) | st.dictionaries(st.text(), member, max_size=3),
 )
 
