@@ -22,8 +22,8 @@ from yieldwire.stores.waiters import resolve
 _FEW: Final = 8
 _SMALL_BYTES: Final = 1024
 """The most events and bytes of a small block, which is packed together with others."""
-_PACK_BYTES: Final = 2048
-"""About the bytes of small blocks that are packed together."""
+_PACK_BLOCKS: Final = 16
+"""How many small blocks are packed together. Until then each is an object of its own."""
 _FIRST: Final = attrgetter("first")
 _RUN_BYTES: Final = 3_000
 _BLOCK_BYTES: Final = 200
@@ -47,8 +47,8 @@ class Entry:
     first_seq: int = 1
     pieces: list[Block | Pack] = field(default_factory=list)
     """The log before the tail."""
-    tail: bytearray | None = None
-    """The bodies of the newest blocks, if they are small: one object takes the least memory."""
+    tail: list[bytes] | None = None
+    """The bodies of the newest blocks, if they are small."""
     times: "array[float] | None" = None
     """The time of each event in the tail."""
     waiters: dict[asyncio.Future[bool], None] | None = None
@@ -89,10 +89,10 @@ class Entry:
         is_small = count <= _FEW and len(body) <= _SMALL_BYTES and block.end is None
         if is_small and keep is None and (count == 1 or b"\n@" not in body):
             tail, times = self.tail, self.times
-            if tail is None or times is None or len(tail) >= _PACK_BYTES:
+            if tail is None or times is None or len(tail) >= _PACK_BLOCKS:
                 self._pack()
-                tail, times = self.tail, self.times = bytearray(), array("d")
-            tail += body
+                tail, times = self.tail, self.times = [], array("d")
+            tail.append(body)
             if count == 1:
                 times.append(block.at)
             else:
@@ -112,7 +112,7 @@ class Entry:
         if self.tail is None or self.times is None:
             return ()
         first = self.seq - len(self.times) + 1
-        return [Pack(self.record.id, first, self.seq, bytes(self.tail), self.times)]
+        return [Pack(self.record.id, first, self.seq, b"".join(self.tail), self.times)]
 
     def _pack(self) -> None:
         if self.tail is not None:
@@ -170,7 +170,7 @@ class Entry:
         for piece in self.pieces:
             size += len(piece.body) + _BLOCK_BYTES
         if self.tail is not None:
-            size += len(self.tail)
+            size += sum(map(len, self.tail))
         if record.labels:
             size += sum(map(len, record.labels))
         if self.checkpoints is not None:
