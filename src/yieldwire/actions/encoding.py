@@ -6,7 +6,6 @@ slow stream, as nothing of an event is in the processor's caches there.
 """
 
 from collections.abc import Callable
-from contextlib import suppress
 from types import NoneType, UnionType
 from typing import Any, Final, NamedTuple, TypeAlias, Union, get_args, get_origin
 
@@ -45,8 +44,10 @@ class Encoding(NamedTuple):
             Exception: Whatever ``full`` raises if it cannot.
         """
         if self.quick is not None:
-            with suppress(Exception):  # each encoder has its own
+            try:
                 return self.quick(value)
+            except Exception:  # noqa: BLE001, S110 - each encoder has its own; the other one decides
+                pass
         return self.full(value, by_alias=True, warnings=False)
 
 
