@@ -6,6 +6,7 @@ import json
 import logging
 import signal
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import suppress
 from contextvars import ContextVar
@@ -82,6 +83,9 @@ def nothing_is_left(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     before = threading.active_count(), descriptors(), handlers()
     yield
     gc.collect()
+    until = time.monotonic() + SOON
+    while threading.active_count() > before[0] and time.monotonic() < until:
+        time.sleep(0.01)  # a thread of a loop that has gone notices it within a moment
     assert (threading.active_count(), descriptors(), handlers()) == before
     assert [
         record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR
