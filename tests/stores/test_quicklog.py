@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.runs import SOON
+from tests.support.writers import Told
 from yieldwire.errors import AppendConflict, Fenced, YieldwireError
 from yieldwire.log.events import Block, EventType
 from yieldwire.log.run import RunRecord
@@ -25,18 +26,6 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
         store = SQLiteStore(tmp_path / "runs.db")
     yield store
     await store.close()
-
-
-class Told:
-    """Keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.answer: asyncio.Future[YieldwireError | None] = (
-            asyncio.get_running_loop().create_future()
-        )
-
-    def submitted(self, error: YieldwireError | None, /) -> None:
-        self.answer.set_result(error)
 
 
 async def appended(store: RunStore, run: RunRecord, block: Block, **right: int) -> object:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.runs import SOON
+from tests.support.writers import Told
 from yieldwire.errors import Fenced, YieldwireError
 from yieldwire.stores.quicklog import BlockWriter
 from yieldwire.stores.sqlite import SQLiteStore
@@ -19,18 +20,6 @@ async def store(tmp_path: Path) -> AsyncIterator[SQLiteStore]:
     store = SQLiteStore(tmp_path / "runs.db")
     yield store
     await store.close()
-
-
-class Told:
-    """Keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.answer: asyncio.Future[YieldwireError | None] = (
-            asyncio.get_running_loop().create_future()
-        )
-
-    def submitted(self, error: YieldwireError | None, /) -> None:
-        self.answer.set_result(error)
 
 
 class Deaf:

@@ -37,7 +37,7 @@ class QuickLogs:
 
     def quick_log(self, run_id: str, /) -> QuickLog | None:
         """Return the log of a run; ``None`` if it is not there."""
-        raise NotImplementedError
+        raise NotImplementedError  # each such store has its own
 
 
 def quick_log_of(store: object, run_id: str) -> QuickLog | None:

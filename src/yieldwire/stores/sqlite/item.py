@@ -29,7 +29,7 @@ class Item:
 
     def do(self, connection: sqlite3.Connection) -> Any:  # noqa: ANN401 - any result
         """Do it."""
-        raise NotImplementedError
+        raise NotImplementedError  # an abstract class is slow to check for, as each item is
 
     def parts(self) -> "Iterable[Item]":
         """Return what is done separately if this cannot be done with others."""
