@@ -23,6 +23,8 @@ from yieldwire.stores.memory import MemoryStore
 from yieldwire.stores.sqlite import SQLiteStore
 
 REQUESTS: Final = 20
+EVENTS: Final = 1000
+LONG: Final = b'{"n":100000}'
 
 
 async def generator(n: int) -> AsyncIterator[dict[str, int]]:
@@ -152,6 +154,34 @@ async def test_a_run_that_is_stopped_leaves_nothing_to_the_garbage_collector() -
         found = await garbage_of(ask)
 
     assert found == []
+
+
+async def test_the_events_of_a_slow_stream_leave_no_objects_that_the_collector_looks_at() -> None:
+    ticked, tick = list[int](), asyncio.Semaphore(0)
+
+    async def slow(n: int) -> AsyncIterator[int]:
+        for i in range(n):
+            await tick.acquire()
+            ticked.append(i)
+            yield i
+
+    actions = site(MemoryStore(), SystemClock(), slow)
+    async with actions.lifespan():
+        listener = Listener(Call(method="POST", target="/slow", headers=[JSON, SSE], body=[LONG]))
+        async with asyncio.TaskGroup() as group:
+            group.create_task(listener.listen(actions))
+            tracked = list[int]()
+            while len(ticked) < EVENTS:
+                tick.release()
+                for _ in range(3):
+                    await asyncio.sleep(0)
+                if len(ticked) in {EVENTS // 2, EVENTS}:
+                    gc.collect()
+                    tracked.append(len(gc.get_objects()))
+            await actions.app.cancel(await run_id(listener))
+
+    assert listener.sends > EVENTS
+    assert tracked[-1] - tracked[0] < EVENTS / 2 / 50
 
 
 async def test_a_block_on_its_way_to_a_file_keeps_one_object(tmp_path: Path) -> None:

@@ -3,11 +3,10 @@
 import asyncio
 import math
 import sys
-from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, islice
+from itertools import islice
 from operator import attrgetter
 from typing import Final
 
@@ -22,8 +21,6 @@ from yieldwire.stores.waiters import resolve
 _FEW: Final = 8
 _SMALL_BYTES: Final = 1024
 """The most events and bytes of a small block, which is packed together with others."""
-_PACK_BLOCKS: Final = 16
-"""How many small blocks are packed together. Until then each is an object of its own."""
 _FIRST: Final = attrgetter("first")
 _RUN_BYTES: Final = 3_000
 _BLOCK_BYTES: Final = 200
@@ -46,11 +43,9 @@ class Entry:
     seq: int = 0
     first_seq: int = 1
     pieces: list[Block | Pack] = field(default_factory=list)
-    """The log before the tail."""
-    tail: list[bytes] | None = None
-    """The bodies of the newest blocks, if they are small."""
-    times: "array[float] | None" = None
-    """The time of each event in the tail."""
+    """The log."""
+    pack: Pack | None = None
+    """The last piece, if small blocks can be added to it."""
     waiters: dict[asyncio.Future[bool], None] | None = None
     """Ordered, so that those who came first are served first; ``None``: nobody waits."""
     readers: dict[str, float] = field(default_factory=dict)
@@ -88,36 +83,20 @@ class Entry:
         # Of a feed whole blocks are trimmed: packs would keep more than requested.
         is_small = count <= _FEW and len(body) <= _SMALL_BYTES and block.end is None
         if is_small and keep is None and (count == 1 or b"\n@" not in body):
-            tail, times = self.tail, self.times
-            if tail is None or times is None or len(tail) >= _PACK_BLOCKS:
-                self._pack()
-                tail, times = self.tail, self.times = [], array("d")
-            tail.append(body)
-            if count == 1:
-                times.append(block.at)
-            else:
-                times.extend((block.at,) * count)
+            pack = self.pack
+            if pack is None or not pack.add(body, count, block.at):
+                self.pack = pack = Pack(self.record.id, block.first)
+                self.pieces.append(pack)
+                pack.add(body, count, block.at)
             self.seq = last
         else:
-            self._pack()
+            self.pack = None
             self.seq = last
             self.pieces.append(block)
             if keep is not None and last - self.first_seq + 1 > keep:
                 self._trim(last - keep + 1)
         if self.waiters:
             self.wake()
-
-    def _newest(self) -> Sequence[Pack]:
-        """Return the tail as a pack, if there is one."""
-        if self.tail is None or self.times is None:
-            return ()
-        first = self.seq - len(self.times) + 1
-        return [Pack(self.record.id, first, self.seq, b"".join(self.tail), self.times)]
-
-    def _pack(self) -> None:
-        if self.tail is not None:
-            self.pieces += self._newest()
-            self.tail = self.times = None
 
     def page(self, after: int, max_bytes: int) -> Sequence[Block]:
         """Return the blocks after ``after``, the first one cut there, about ``max_bytes``."""
@@ -128,7 +107,7 @@ class Entry:
         if after >= self.first_seq:
             place = max(0, bisect_right(self.pieces, after + 1, key=_FIRST) - 1)
             pieces = islice(pieces, place, None)
-        for piece in chain(pieces, self._newest()) if self.tail else pieces:
+        for piece in pieces:
             while after < piece.last and size < max_bytes:
                 if isinstance(piece, Pack):
                     block = piece.block(after, max_bytes - size)
@@ -169,8 +148,6 @@ class Entry:
         size += _TIME_BYTES * (self.seq - self.first_seq + 1)
         for piece in self.pieces:
             size += len(piece.body) + _BLOCK_BYTES
-        if self.tail is not None:
-            size += sum(map(len, self.tail))
         if record.labels:
             size += sum(map(len, record.labels))
         if self.checkpoints is not None:
