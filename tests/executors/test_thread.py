@@ -15,6 +15,7 @@ from yieldwire.executors import RunLimits
 from yieldwire.executors.thread import MAX_IN_FLIGHT, MAX_IN_FLIGHT_BYTES
 from yieldwire.executors.writer import BLOCK_BYTES
 from yieldwire.log.chunks import Result
+from yieldwire.log.events import Block
 from yieldwire.runs.access import Caller
 from yieldwire.runs.start import StartRequest
 
@@ -287,3 +288,29 @@ async def test_many_threads_run_side_by_side(app: App) -> None:
     heard = [await outcome(run) for run in runs]
 
     assert sorted(one.chunks[0] for one in heard) == [*range(8)]
+
+
+async def test_a_question_comes_after_what_was_yielded_while_the_store_was_writing() -> None:
+    is_writing, is_asking = threading.Event(), threading.Event()
+
+    class SlowStore(BlockStore):
+        async def append(self, run_id: str, block: Block, *, after: int, fence: int) -> int:
+            is_writing.set()
+            while not is_asking.is_set():  # noqa: ASYNC110 - set in another thread
+                await asyncio.sleep(0)
+            for _ in range(200):  # until the thread waits
+                await asyncio.sleep(0)
+            return await super().append(run_id, block, after=after, fence=fence)
+
+    def act(ctx: Context) -> Iterator[str]:
+        yield "first"
+        is_writing.wait(SOON)
+        yield "second"
+        is_asking.set()
+        ctx.blocking.ask(bool, "Continue?", timeout=0.001, default=True)
+
+    async with opened(App(store=SlowStore())) as app:
+        run = await app.start(app.action(asks=bool)(act))
+        kinds = [event.type async for event in run.events()]
+
+    assert kinds == ["chunk", "chunk", "question", "answer", "done"]

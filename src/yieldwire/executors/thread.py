@@ -40,12 +40,10 @@ class Bridge:
 
     def __init__(self, writer: LogWriter) -> None:
         self._writer = writer
-        self._loop = asyncio.get_running_loop()
         self._lock = threading.Lock()
-        self._gathered: list[bytes] = []
+        self._gathered: list[bytes | Callable[[], None]] = []
+        """Chunks, and the calls among them."""
         self._gathered_bytes = 0
-        self._calls: list[tuple[int, Callable[[], None]]] = []
-        """Calls to make, each with the number of gathered chunks before it."""
         self._asked: list[Callable[[], Awaitable[None]]] = []
         """Coroutines to run for the thread, which waits for them."""
         self._awaited: set[Future[Any]] = set()
@@ -56,9 +54,23 @@ class Bridge:
         self._room = threading.Event()
         self._room.set()
         self.is_stopped: bool = False
-        self.is_done: bool = False
+        self.outcome: Final = Future[object]()
+        """What the thread ends with."""
 
     # The thread's side.
+
+    def run(self, function: Callable[[], object]) -> None:
+        """Run the action's function: this is all that its thread does."""
+        try:
+            with ExitStack() as stack:
+                for close in AT_THREAD_END.get():
+                    stack.callback(close)
+                result = function()
+        except BaseException as exc:  # noqa: BLE001 - raised again where the thread is awaited
+            self.outcome.set_exception(exc)
+        else:
+            self.outcome.set_result(result)
+        self._wake()
 
     def put(self, chunk: object, /) -> None:
         """Hand over a chunk; wait for space first."""
@@ -79,7 +91,7 @@ class Bridge:
     def call(self, call: Callable[[], None], /) -> None:
         """Make the loop call ``call``, which must not raise, after the chunks put before."""
         with self._lock:
-            self._calls.append((len(self._gathered), call))
+            self._gathered.append(call)
         self._wake()
 
     def wait_for(self, start: Callable[[], Awaitable[T]], /) -> T:
@@ -122,33 +134,40 @@ class Bridge:
                 self._asked.append(partial(self._close, items))
             self._wake()
 
-    def finish(self) -> None:
-        """Signal that nothing more comes."""
-        self.is_done = True
-        self._wake()
-
     def _wake(self) -> None:
         try:
-            self._loop.call_soon_threadsafe(self._news.set)
+            self._writer.loop.call_soon_threadsafe(self._news.set)
         except RuntimeError:
             self.stop()  # the loop is closed: nobody takes the chunks
 
     # The loop's side.
 
-    def take(self) -> tuple[list[bytes], list[tuple[int, Callable[[], None]]]]:
-        """Return the collected chunks and the calls among them, and make space."""
+    def put_gathered(self) -> list[Callable[[], Awaitable[None]]]:
+        """Put the collected chunks and make the calls among them, which makes space.
+
+        Return the coroutines to run for the thread after that.
+        """
         self._news.clear()
         with self._lock:
             gathered, self._gathered, self._gathered_bytes = self._gathered, [], 0
-            calls, self._calls = self._calls, []
-            self._room.set()
-        return gathered, calls
-
-    def asked(self) -> list[Callable[[], Awaitable[None]]]:
-        """Return the coroutines to run for the thread."""
-        with self._lock:
             asked, self._asked = self._asked, []
+            self._room.set()
+        put = self._writer.put_encoded
+        for each in gathered:
+            if isinstance(each, bytes):
+                put(each)
+            else:
+                each()
         return asked
+
+    async def hand_over(self) -> None:
+        """Write what was collected, and run the coroutines for which the thread waits."""
+        asked = self.put_gathered()
+        await self._writer.flush()
+        if self._writer.is_stopping:
+            raise asyncio.CancelledError
+        for answer in asked:
+            await answer()
 
     async def wait_for_news(self) -> None:
         """Return when there are collected chunks, or the thread is done."""
@@ -187,31 +206,6 @@ async def _answer(start: Callable[[], Awaitable[T]], awaited: "Future[T]") -> No
             awaited.set_result(result)
 
 
-class _Thread:
-    """Runs one blocking function; its outcome is set when the bridge is done."""
-
-    def __init__(self, run: Callable[[], object], bridge: Bridge) -> None:
-        self._run, self._bridge = run, bridge
-        self.result: object = None
-        self.error: BaseException | None = None
-        context = contextvars.copy_context()
-        # A daemon: a function that never reaches its next yield must not block the exit.
-        threading.Thread(
-            target=context.run, args=(self._main,), name="yieldwire action", daemon=True
-        ).start()
-
-    def _main(self) -> None:
-        try:
-            with ExitStack() as stack:
-                for close in AT_THREAD_END.get():
-                    stack.callback(close)
-                self.result = self._run()
-        except BaseException as exc:  # noqa: BLE001 - raised again where the thread is awaited
-            self.error = exc
-        finally:
-            self._bridge.finish()
-
-
 async def run_blocking(
     function: Callable[[], Any], writer: LogWriter, *, is_generator: bool
 ) -> object:
@@ -221,59 +215,36 @@ async def run_blocking(
         asyncio.CancelledError: If the run must stop, once the thread has.
     """
     writer.bridge = bridge = Bridge(writer)
-    target = _drive_generator if is_generator else _call
-    thread = _Thread(partial(target, function, bridge), bridge)
+    target = partial(_drive_generator, function, bridge) if is_generator else function
+    context = contextvars.copy_context()
+    # A daemon: a function that never reaches its next yield must not block the exit.
+    threading.Thread(
+        target=context.run, args=(bridge.run, target), name="yieldwire action", daemon=True
+    ).start()
     try:
-        while not bridge.is_done:
+        while not bridge.outcome.done():
             await bridge.wait_for_news()
-            await _hand_over(bridge, writer)
-        await _hand_over(bridge, writer)
+            await bridge.hand_over()
+        await bridge.hand_over()
     except BaseException:
         bridge.stop()
         # A thread cannot be stopped from outside: it is awaited, and the caller that cancelled
         # the run does not wait for it (`RunLimits.cancel_within`).
         # What it emits until then belongs to what it saves.
-        while not bridge.is_done:
+        while not bridge.outcome.done():
             await bridge.wait_for_news()
             with suppress(YieldwireError):
-                _put(bridge, writer)
+                bridge.put_gathered()
         with suppress(YieldwireError):
-            _put(bridge, writer)
+            bridge.put_gathered()
         raise
     finally:
         writer.bridge = None  # a cycle would wait for the garbage collector
         await bridge.close()
-    if thread.error is not None:
-        raise thread.error
+    result = bridge.outcome.result()
     if bridge.is_stopped:
         raise asyncio.CancelledError
-    return thread.result
-
-
-async def _hand_over(bridge: Bridge, writer: LogWriter) -> None:
-    _put(bridge, writer)
-    await writer.flush()
-    if writer.is_stopping:
-        raise asyncio.CancelledError
-    for answer in bridge.asked():
-        await answer()
-
-
-def _put(bridge: Bridge, writer: LogWriter) -> None:
-    """Put what was collected, and make the calls in between."""
-    chunks, calls = bridge.take()
-    taken = 0
-    for place, call in calls:
-        for data in chunks[taken:place]:
-            writer.put_encoded(data)
-        taken = place
-        call()
-    for data in chunks[taken:] if taken else chunks:
-        writer.put_encoded(data)
-
-
-def _call(function: Callable[[], object], _bridge: Bridge) -> object:
-    return function()
+    return result
 
 
 def _drive_generator(function: Callable[[], Iterator[object]], bridge: Bridge) -> object:
