@@ -11,6 +11,7 @@ An action that neither asks nor receives has no conversation, and costs nothing.
 
 import asyncio
 import logging
+from collections import defaultdict
 from collections.abc import AsyncGenerator, Coroutine, Generator, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -81,21 +82,20 @@ class Conversation:
         self._unpacking = Unpacking(services, holder.run.id)
         self._asking: set[str] = set()
         """The questions that were asked in this attempt, unless the asking was cancelled."""
-        self._answers: dict[str, asyncio.Future[Message]] = {}
+        self._loop = writer.loop
+        self._answers = defaultdict[str, asyncio.Future[Message]](self._loop.create_future)
         """The answers of questions that were asked, or that somebody has answered."""
         self._messages: list[Message] = []
         """Those that nobody has received yet."""
-        self._receivers: set[asyncio.Future[None]] = set()
+        self._news: asyncio.Future[None] = self._loop.create_future()
+        """Ends the waits for a message."""
         self._received = self._records.inbox
         """The number of the last message that earlier attempts have received for good."""
         self._read_to = 0
         self._waits = self._waits_for_answers = 0
-        self._wanted = asyncio.Event()
-        """Whether the inbox must be read."""
         self._reading: asyncio.Task[Any] | None = None
         self._reader = token_hex(8)
         self._held_until = 0.0
-        self._loop = writer.loop
         self._has_ended = False
 
     # Inquiry.
@@ -136,7 +136,7 @@ class Conversation:
     async def _ask(
         self, question: Inquiry, question_id: str, kind: MessageType[Any], outcome: bytes
     ) -> Any:  # noqa: ANN401 - as the action declares
-        answer = self._answer_to(question_id)
+        answer = self._answers[question_id]
         try:
             deadline = await self._tell(question, question_id, kind)
             with self._waiting(for_answer=True):
@@ -153,12 +153,6 @@ class Conversation:
         if "value" not in told:
             raise AnswerTimedOut(question_id, question.prompt)
         return kind.read(told["value"])
-
-    def _answer_to(self, question_id: str) -> "asyncio.Future[Message]":
-        answer = self._answers.get(question_id)
-        if answer is None:
-            answer = self._answers[question_id] = self._loop.create_future()
-        return answer
 
     async def _tell(
         self, question: Inquiry, question_id: str, kind: MessageType[Any]
@@ -247,7 +241,8 @@ class Conversation:
                 while self._messages:
                     if (found := await self._first(kind)) is not None:
                         return found
-                if self._has_ended or not await self._hear(until):
+                left = None if until is None else until - self._loop.time()
+                if self._has_ended or not await _is_done(self._news, left):
                     return None
 
     async def _first(self, kind: MessageType[Any]) -> tuple[Any] | None:
@@ -266,15 +261,6 @@ class Conversation:
         self._records.inbox = message.number
         return found
 
-    async def _hear(self, until: float | None) -> bool:
-        """Wait for a message or the end, and return whether there was one in time."""
-        receiver: asyncio.Future[None] = self._loop.create_future()
-        self._receivers.add(receiver)
-        try:
-            return await _is_done(receiver, None if until is None else until - self._loop.time())
-        finally:
-            self._receivers.discard(receiver)
-
     # The inbox.
 
     @contextmanager
@@ -282,24 +268,20 @@ class Conversation:
         """Have the inbox read meanwhile."""
         self._waits += 1
         self._waits_for_answers += for_answer
-        self._wanted.set()
-        if self._reading is None and not self._has_ended:
+        if not self._has_ended and (self._reading is None or self._reading.done()):
             self._reading = self._holder.own(self._read())
         try:
             yield
         finally:
             self._waits -= 1
             self._waits_for_answers -= for_answer
-            if not self._waits and not self._questions:
-                self._wanted.clear()
             if self._held_until and not self._waits_for_answers:
                 self._held_until = 0.0
                 self._holder.own(self._release())
 
     async def _read(self) -> None:
         try:
-            while True:
-                await self._wanted.wait()
+            while self._waits or self._questions:
                 if self._waits_for_answers:
                     await self._hold()
                 begun = self._loop.time()
@@ -327,14 +309,13 @@ class Conversation:
         if self._questions.find(message.question) is not None:
             kind = self._action.asks.get(self._questions.name_of(message.question) or "")
             self._put(EventType.ANSWER, answer_data(message, kind))
-        answer = self._answer_to(message.question)
+        answer = self._answers[message.question]
         if not answer.done():
             answer.set_result(message)
 
     def _wake(self) -> None:
-        for receiver in self._receivers:
-            if not receiver.done():
-                receiver.set_result(None)
+        self._news.set_result(None)
+        self._news = self._loop.create_future()
 
     async def _hold(self) -> None:
         """Keep the run going without readers."""
@@ -358,11 +339,10 @@ class Conversation:
 
     def close(self) -> None:
         """Stop reading: the attempt is over."""
-        self._has_ended = True
         self._unpacking.close()
         if self._loop.is_closed():
             return
-        self._wake()
+        self.end()
         if self._reading is not None:
             self._reading.cancel()
         for answer in self._answers.values():
