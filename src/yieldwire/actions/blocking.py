@@ -1,6 +1,7 @@
 """`Context.blocking`: the context's methods that wait, for blocking actions."""
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator
+from functools import partial
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
 from yieldwire.actions.child import BlockingBatch, BlockingStarter
@@ -31,8 +32,7 @@ class Blocking(Generic[K]):
         Raises:
             UsageError: If this is not the thread of a blocking action.
         """
-        children = self._running.children
-        return BlockingStarter(children.start, children.thread("start"))
+        return BlockingStarter(self._running.children.start, self._running.thread("start"))
 
     @property
     def run(self) -> BlockingStarter[K]:
@@ -50,8 +50,7 @@ class Blocking(Generic[K]):
         Raises:
             UsageError: If this is not the thread of a blocking action.
         """
-        children = self._running.children
-        return BlockingStarter(children.run, children.thread("run"))
+        return BlockingStarter(self._running.children.run, self._running.thread("run"))
 
     def map(
         self, action: Runnable[..., Any, T], inputs: Iterable[object], *, concurrency: int = 8
@@ -63,7 +62,7 @@ class Blocking(Generic[K]):
         Raises:
             UsageError: As `Context.map`, and if this is not the thread of a blocking action.
         """
-        running, thread = self._running, self._running.children.thread("map")
+        running, thread = self._running, self._running.thread("map")
         spawn = running.spawn
         batch = running.children.map(action, inputs, concurrency=concurrency, spawn=spawn)
         return BlockingBatch(batch, thread)
@@ -161,7 +160,8 @@ class Blocking(Generic[K]):
         question = Inquiry(
             kind=kind, prompt=prompt, timeout=timeout, default=default, id=id, detail=detail
         )
-        return self._running.conversation.blocking_ask(question)
+        ask = partial(self._running.conversation.ask, question)
+        return self._running.thread("ask").wait_for(ask)
 
     @overload
     def inbox(self, kind: type[T], /) -> Iterator[T]: ...
@@ -187,4 +187,5 @@ class Blocking(Generic[K]):
             asyncio.CancelledError: If the run must stop. Do not catch it.
             UsageError: As `Context.receive`, and if this is not the thread of a blocking action.
         """
-        return self._running.conversation.blocking_receive(kind, timeout)
+        receive = partial(self._running.conversation.receive, kind, timeout)
+        return self._running.thread("receive").wait_for(receive)

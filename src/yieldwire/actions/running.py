@@ -56,21 +56,13 @@ class Records(Protocol):
 
 
 class Talk(Protocol):
-    """What an attempt asks and receives; each blocking twin is for the thread of the action."""
+    """What an attempt asks and receives."""
 
     def ask(self, question: Inquiry, /) -> Coroutine[Any, Any, Any]:
         """Ask, and return the answer."""
         ...
 
-    def blocking_ask(self, question: Inquiry, /) -> Any:  # noqa: ANN401 - as the action declares
-        """Ask, and return the answer."""
-        ...
-
     def receive(self, kind: object, timeout: float | None) -> Coroutine[Any, Any, Any]:
-        """Return the next message, or ``None``."""
-        ...
-
-    def blocking_receive(self, kind: object, timeout: float | None) -> Any:  # noqa: ANN401 - as declared
         """Return the next message, or ``None``."""
         ...
 
@@ -79,7 +71,7 @@ class Talk(Protocol):
         ...
 
     def blocking_inbox(self, kind: object) -> Iterator[Any]:
-        """Yield every message."""
+        """Do the same in the thread of a blocking action."""
         ...
 
 
@@ -107,10 +99,6 @@ class Calls(Protocol):
         """Return a batch of them, one for each input; ``spawn`` owns their tasks."""
         ...
 
-    def thread(self, name: str) -> Thread:
-        """Return the thread of a blocking action, in which ``ctx.blocking.name`` is called."""
-        ...
-
 
 class RunningAttempt(Protocol):
     """A running attempt."""
@@ -133,6 +121,10 @@ class RunningAttempt(Protocol):
     @property
     def children(self) -> Calls:
         """Starts other runs for this one."""
+        ...
+
+    def thread(self, name: str, /) -> Thread:
+        """Return the thread of a blocking action, in which ``ctx.blocking.name`` is called."""
         ...
 
     def spawn(self, coroutine: Coroutine[Any, Any, T], /) -> "asyncio.Task[T]":

@@ -14,7 +14,6 @@ from yieldwire.actions.runnable import Runnable
 from yieldwire.actions.start import Call, Starter, StartOptions, input_of
 from yieldwire.errors import LimitExceeded, UsageError
 from yieldwire.executors import RunLimits
-from yieldwire.executors.writer import LogWriter
 from yieldwire.log.run import RunRecord
 
 T = TypeVar("T")
@@ -90,14 +89,10 @@ class Parent(Protocol):
 class ChildRuns:
     """Starts the children of one run for one attempt at it."""
 
-    def __init__(
-        self, families: Families, parent: Parent, writer: LogWriter, facts: Mapping[str, Any]
-    ) -> None:
+    def __init__(self, families: Families, parent: Parent, facts: Mapping[str, Any]) -> None:
         self._families, self._parent = families, parent
         self._facts: RequestFacts = facts["request"]
         self._depth: int = facts.get("depth", 0)
-        self.thread: Final = writer.thread
-        """Returns the thread of a blocking action."""
         self._places = count(1)
         self._begun = 0
         self.start: Final = Starter[Context](_Starting(self, is_followed=False))

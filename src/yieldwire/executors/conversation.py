@@ -119,10 +119,6 @@ class Conversation:
         self._records.asked = number
         return self._ask(question, question_id, kind, outcome)
 
-    def blocking_ask(self, question: Inquiry, /) -> Any:  # noqa: ANN401 - as the action declares
-        """Do the same in the thread of a blocking action."""
-        return self._writer.thread("ask").wait_for(partial(self.ask, question))
-
     def _kind(self, question: Inquiry) -> MessageType[Any]:
         for kind in self._action.asks.values():
             if kind.annotation == question.kind:
@@ -199,10 +195,6 @@ class Conversation:
         _check_in_loop("a message", "receive")
         return self._receive(self._inbox_of(kind), timeout)
 
-    def blocking_receive(self, kind: object, timeout: float | None) -> Any:  # noqa: ANN401 - as declared
-        """Do the same in the thread of a blocking action."""
-        return self._writer.thread("receive").wait_for(partial(self.receive, kind, timeout))
-
     async def _receive(self, kind: MessageType[Any], timeout: float | None) -> Any:  # noqa: ANN401 - as declared
         found = await self._next(kind, timeout)
         return None if found is None else found[0]
@@ -218,9 +210,8 @@ class Conversation:
 
     def blocking_inbox(self, kind: object) -> Iterator[Any]:
         """Do the same in the thread of a blocking action."""
-        thread, of_kind = self._writer.thread("inbox"), self._inbox_of(kind)
-        while (found := thread.wait_for(partial(self._next, of_kind, None))) is not None:
-            yield found[0]
+        thread = self._writer.thread("inbox")
+        return thread.iterate(self._inbox(self._inbox_of(kind)))
 
     def _inbox_of(self, kind: object) -> MessageType[Any]:
         declared = self._action.inbox

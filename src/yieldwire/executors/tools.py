@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
+from yieldwire.actions.running import Thread
 from yieldwire.errors import UsageError, YieldwireError
 from yieldwire.executors import Work
 from yieldwire.executors.checkpoints import Recorder
@@ -83,8 +84,12 @@ class Tools(ABC):
         """Starts other runs for this one."""
         if self._children is None:
             families, facts = self._services.families, self._work.context
-            self._children = ChildRuns(families, self, self._writer, facts)
+            self._children = ChildRuns(families, self, facts)
         return self._children
+
+    def thread(self, name: str, /) -> Thread:
+        """Return the thread of a blocking action, in which ``ctx.blocking.name`` is called."""
+        return self._writer.thread(name)
 
     def spawn(self, coroutine: Coroutine[Any, Any, T], /) -> "asyncio.Task[T]":
         """Run a helper in the run's own group; its output is written when it waits."""
