@@ -4,12 +4,14 @@ An `Executor` decides where, and gets a run's id and nothing else. A `Worker` ex
 everything else that it needs to know about the run comes from the store, through `Loader`.
 """
 
-from collections.abc import Callable, Mapping
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from yieldwire.actions.action import Action
 from yieldwire.actions.upload import Uploads
+from yieldwire.errors import YieldwireError
 from yieldwire.log.run import RunRecord
 from yieldwire.setting import Count, Seconds, settings
 
@@ -105,6 +107,23 @@ class Prepared:
         """Close the work, unless it was taken."""
         if self._work is not None:
             self._work.close()
+
+
+class Holder(Protocol):
+    """An attempt, for the parts of it that its action uses."""
+
+    run: RunRecord
+    """The run, as it was when the attempt started."""
+    is_lost: bool
+    """Whether another attempt continues the run."""
+
+    def own(self, coroutine: Coroutine[Any, Any, Any], /) -> "asyncio.Task[Any]":
+        """Run a coroutine in a task that outlives the action."""
+        ...
+
+    def stop_by(self, error: YieldwireError, /) -> None:
+        """Stop the action: something of it cannot be written."""
+        ...
 
 
 class Executor(Protocol):

@@ -11,20 +11,20 @@ import inspect
 import logging
 from collections.abc import Awaitable, Coroutine, Mapping
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from pydantic_core import from_json, to_json
 
 from yieldwire.actions.running import Thread
 from yieldwire.actions.step import NUMBER, Step
 from yieldwire.errors import Json, LimitExceeded, UsageError, YieldwireError
+from yieldwire.executors import Holder
 from yieldwire.executors.backoff import with_backoff
 from yieldwire.executors.services import Services
 from yieldwire.executors.writer import LogWriter
 from yieldwire.log.events import one_line
 from yieldwire.log.jsonvalue import check_readable
 from yieldwire.log.misfit import invalid_output
-from yieldwire.log.run import RunRecord
 
 logger: Final = logging.getLogger("yieldwire.worker")
 
@@ -33,21 +33,6 @@ PLACE: Final = "saved"
 _NO_PLACE: Final = b'{"asked":0,"inbox":0,"value":null}'
 _STEP: Final = "step:"
 """Before the name of a step in its checkpoint's name."""
-
-
-class Holder(Protocol):
-    """The attempt."""
-
-    run: RunRecord
-    """The run, as it was when the attempt started."""
-
-    def own(self, coroutine: Coroutine[Any, Any, None], /) -> "asyncio.Task[Any]":
-        """Run a coroutine in a task that outlives the action."""
-        ...
-
-    def stop_by(self, error: YieldwireError, /) -> None:
-        """Stop the action: something of it cannot be written."""
-        ...
 
 
 class Recorder:

@@ -1,7 +1,7 @@
 """The runs that one attempt starts: they are found again by later attempts, and end with it."""
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
@@ -13,7 +13,7 @@ from yieldwire.actions.run import Run
 from yieldwire.actions.runnable import Runnable
 from yieldwire.actions.start import Call, Starter, StartOptions, input_of
 from yieldwire.errors import LimitExceeded, UsageError
-from yieldwire.executors import RunLimits
+from yieldwire.executors import Holder, RunLimits
 from yieldwire.log.run import RunRecord
 
 T = TypeVar("T")
@@ -70,26 +70,10 @@ class Families(Protocol):
         ...
 
 
-class Parent(Protocol):
-    """The attempt that starts children."""
-
-    is_lost: bool
-    """Whether another attempt continues the run."""
-
-    def own(self, coroutine: Coroutine[Any, Any, Any], /) -> "asyncio.Task[Any]":
-        """Run a coroutine in a task that the executor owns."""
-        ...
-
-    @property
-    def run(self) -> RunRecord:
-        """The parent's record."""
-        ...
-
-
 class ChildRuns:
     """Starts the children of one run for one attempt at it."""
 
-    def __init__(self, families: Families, parent: Parent, facts: Mapping[str, Any]) -> None:
+    def __init__(self, families: Families, parent: Holder, facts: Mapping[str, Any]) -> None:
         self._families, self._parent = families, parent
         self._facts: RequestFacts = facts["request"]
         self._depth: int = facts.get("depth", 0)

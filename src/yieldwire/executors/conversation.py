@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import partial
 from secrets import token_hex
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from pydantic_core import from_json
 
@@ -34,8 +34,9 @@ from yieldwire.errors import (
     ValidationFailed,
     YieldwireError,
 )
+from yieldwire.executors import Holder
 from yieldwire.executors.backoff import with_backoff
-from yieldwire.executors.checkpoints import Holder, Recorder
+from yieldwire.executors.checkpoints import Recorder
 from yieldwire.executors.services import Services
 from yieldwire.executors.unpacking import Unpacking, answer_data
 from yieldwire.executors.writer import LogWriter
@@ -53,32 +54,25 @@ _PAUSE: Final = 0.1
 """Seconds before an inbox is read again that has answered early with nothing."""
 
 
-class Asker(Holder, Protocol):
-    """The attempt."""
-
-    @property
-    def checkpoints(self) -> Recorder:
-        """What it records for later attempts."""
-        ...
-
-
 class Conversation:
     """What one attempt asks and receives.
 
-    ``questions`` are those that the log had when the attempt started.
+    ``questions`` are those that the log had when the attempt started, and ``records`` is what it
+    records for later attempts.
     """
 
     def __init__(
         self,
-        holder: Asker,
+        holder: Holder,
         services: Services,
         action: Action[..., Any, Any],
         writer: LogWriter,
         questions: Questions,
+        records: Recorder,
     ) -> None:
         self._holder, self._services, self._action = holder, services, action
         self._writer, self._questions, self._store = writer, questions, services.store
-        self._run, self._records = holder.run, holder.checkpoints
+        self._run, self._records = holder.run, records
         self._unpacking = Unpacking(services, holder.run.id)
         self._asking: set[str] = set()
         """The questions that were asked in this attempt, unless the asking was cancelled."""

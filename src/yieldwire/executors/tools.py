@@ -76,7 +76,9 @@ class Tools(ABC):
         """What the action asks and receives."""
         if self._conversation is None:
             action, asked = self._work.action, (self._past or Past()).questions
-            self._conversation = Conversation(self, self._services, action, self._writer, asked)
+            self._conversation = Conversation(
+                self, self._services, action, self._writer, asked, self.checkpoints
+            )
         return self._conversation
 
     @property
