@@ -132,7 +132,6 @@ def test_a_thread_hands_its_events_over_by_the_thousand() -> None:
         sends=2 + HANDED_OVER,  # the head, and the end
         appends=1 + HANDED_OVER,
         encodes=EVENTS,
-        wakes=1,  # for the first block
         tasks=1,  # the run's own
         timers=3,  # the reader waits twice; and the watch's
         callbacks=5 + 2 * HANDED_OVER,  # the thread's news, the run

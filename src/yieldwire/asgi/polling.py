@@ -44,30 +44,25 @@ async def get_run(site: Site, exchange: Exchange, caller: Caller, run_id: str) -
         check_within(after.seq, run.seq)
     wait = seconds(query.get("wait"), site.app.timing.max_wait)
     if wait and not run.status.is_terminal:
-        seen = None if after is None else after.seq
-        if seen is None and _fits(exchange, _etag(run, await site.app.standings.of(run))):
-            seen = run.seq
-        if seen is not None:
+        if after is not None:
+            knows_all = after.seq == run.seq
+        else:
+            knows_all = _fits(exchange, _etag(run, await site.app.standings.of(run)))
+        if knows_all:
             with site.slot(caller):
-                await _wait_for_news(site, exchange, caller, run, seen=seen, wait=wait)
+                await _wait_for_news(site, exchange, caller, run, wait)
     await _answer_snapshot(site, exchange, caller, run, after)
 
 
 async def _wait_for_news(
-    site: Site,
-    exchange: Exchange,
-    caller: Caller,
-    run: RunRecord,
-    *,
-    seen: int,
-    wait: float,
+    site: Site, exchange: Exchange, caller: Caller, run: RunRecord, wait: float
 ) -> None:
     reader = site.reader_for(caller, run, is_needed=False)
     standing = await site.app.standings.of(run)
     followed = FollowedRun(site.app.standings, run, standing, reader.interrupt)
     async with site.polls.waiting(run, wait), reader:
         with followed, site.attend(exchange, reader):
-            await reader.news(seen, wait)
+            await reader.news(run.seq, wait)
         reader.check()
 
 

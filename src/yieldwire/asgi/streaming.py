@@ -85,7 +85,7 @@ class Streaming:
     ) -> bool:
         """Send the head, and return whether that is all; if not, `follow` sends the rest.
 
-        ``page`` is what was already read after ``place``, and is sent here if it ends the log;
+        ``page`` is what the reader has read first, and is sent here if it ends the log;
         ``has_news`` says that there is something, so that it and ``opening`` are sent as one
         message.
 
@@ -104,12 +104,11 @@ class Streaming:
         is_direct = self.followed is None and exchange.sends_from_any_task
         transport = exchange.chunked_transport()
         self._sending.begin(place.seq, transport, is_direct=is_direct)
+        self._reader.begin(place.seq, self._sending, mark=place.mark)
         end = page[-1].end if page else None
         if end is None or self._has_no_access():
             self._ahead = opening
-            self._reader.begin(place.seq, page, self._sending, mark=place.mark)
             return False
-        self._reader.take_all(page)
         await self._end(opening + self._encode(page), end)
         return True
 

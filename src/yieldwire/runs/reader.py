@@ -15,7 +15,7 @@ from yieldwire.clock import Clock
 from yieldwire.errors import ForeignCursor, Unauthorized
 from yieldwire.hooks import NOBODY, Watch
 from yieldwire.log.cursor import mark_of
-from yieldwire.log.events import Block, EventType
+from yieldwire.log.events import Block
 from yieldwire.runs.access import Caller
 from yieldwire.runs.outlet import Outlet
 from yieldwire.runs.presence import Presence
@@ -63,14 +63,12 @@ class Reader(Presence):
         "_generation",
         "_has_read",
         "_is_interrupted",
-        "_is_over",
         "_mark",
         "_open_readers",
         "_outlet",
         "_page",
         "_reading",
         "_shows_debug",
-        "_timer",
         "caller",
         "is_leaving",
         "is_revoked",
@@ -101,14 +99,12 @@ class Reader(Presence):
         """The task that waits for the store."""
         self._outlet = Outlet()
         """The reader's place, and where blocks go while it waits in the audience."""
-        self._timer: asyncio.TimerHandle | None = None
-        """Ends that wait."""
         self._generation = store.generation
         self._page: Blocks = ()
-        self._has_read = self._is_over = False
-        self._is_interrupted = False
+        """The page that `first` returned, which `next` returns again."""
+        self._has_read = self._is_interrupted = False
         self.is_leaving: bool = False
-        """Whether the loop ended because it was asked to, before the run's end."""
+        """Whether `next` returns nothing more: it was asked to leave, or the run has ended."""
 
     def open(self) -> Self:
         """Begin to be present; `close` ends that."""
@@ -132,14 +128,12 @@ class Reader(Presence):
 
     def leave(self) -> None:
         """Ask the reader to end between two blocks; safe to call at any time in the loop."""
-        if self._reading is not None and not (self.is_leaving or self._is_interrupted):
-            self._reading.cancel()
+        self.interrupt()
         self.is_leaving = True
-        self.wake()
 
     def interrupt(self) -> None:
         """Let `next` return an empty page, and `news` return: now, or when it waits again."""
-        if self._reading is not None and not (self.is_leaving or self._is_interrupted):
+        if self._reading is not None and not self._is_interrupted:
             self._reading.cancel()
         self._is_interrupted = True
         self.wake()
@@ -175,11 +169,9 @@ class Reader(Presence):
             self._hold_after(1.5 * tick)
         if page is None:
             await asyncio.sleep(0)  # most runs have something by then, and some have ended
-        until = (loop := asyncio.get_running_loop()).time() + wait
-        page = page or await self._read_within(0, wait)
-        while not page and not self.is_leaving and (left := until - loop.time()) > 0:
-            page = await self._read_within(0, left)
-        return self._shown(page) if page and page[-1].end is EventType.ERROR else page
+        self._page = page or ()
+        self._page = await self.next(wait) or ()
+        return self._page
 
     async def news(self, after: int, within: float) -> None:
         """Return when there is something after ``after``, or after ``within`` seconds.
@@ -187,15 +179,8 @@ class Reader(Presence):
         Raises:
             NotFound: If the run is gone.
         """
-        loop = asyncio.get_running_loop()
-        until = loop.time() + within
-        while not await self._store.read(self.run_id, after, max_bytes=1):
-            left = until - loop.time()
-            is_over = left <= 0 or self.is_leaving or self._is_interrupted
-            if is_over or await self._has_ended(after):
-                return
-            await self.hold(within)
-            await self._read_within(after, left)
+        self._outlet.seq = after
+        await self.next(within)
 
     async def pages(self, after: int, *, tick: float) -> AsyncGenerator[Blocks, None]:
         """Yield everything after ``after``, as `next` returns it. Close the iterator to leave.
@@ -225,30 +210,16 @@ class Reader(Presence):
             if block.first == seq and mark_of(block.at) != mark:
                 raise ForeignCursor("The log has lost its end, and other events are there now.")
 
-    def begin(
-        self,
-        after: int,
-        page: Blocks = (),
-        outlet: Outlet | None = None,
-        *,
-        mark: int | None = None,
-    ) -> None:
-        """Start after ``after``, whose event has the mark. ``page`` was already read from there.
+    def begin(self, after: int, outlet: Outlet | None = None, *, mark: int | None = None) -> None:
+        """Start after ``after``, whose event has the mark; `next` returns a `first` page again.
 
         While the reader waits, each block that is appended in this process is sent by ``outlet``,
         in the task that appended it, and `next` returns only those that it does not send.
         """
         self._come(after)
         self._outlet = outlet or Outlet()
-        self._outlet.seq, self._outlet.at = after, 0.0
-        self._page, self._mark = page, mark
-        self._has_read = self._is_over = False
-        self._audience.read(self, after)
-
-    def take_all(self, page: Blocks) -> None:
-        """Start with ``page``, which ends the log, and be over: there is nothing to wait for."""
-        self._come(0)
-        self._note_page(page)
+        self._outlet.seq = after
+        self._mark, self._has_read = mark, False
 
     async def next(self, tick: float) -> Blocks | None:
         """Return the next page, or ``None`` after the run's last block, or when asked to leave.
@@ -261,99 +232,74 @@ class Reader(Presence):
             NotFound: If the run does not exist, or is gone.
             ForeignCursor: If the reader started beyond the log's end, or the log lost its place.
         """
-        if self._must_end():
-            return None
-        await self.hold(tick)
-        outlet = self._outlet
-        self._audience.read(self, outlet.seq)
+        outlet, loop = self._outlet, asyncio.get_running_loop()
+        if not self.is_leaving:
+            self._audience.read(self, outlet.seq)
+            await self.hold(tick)
         page, self._page = self._page, ()
-        loop = asyncio.get_running_loop()
-        until = loop.time() + tick
-        while not page:
+        until, is_over = loop.time() + tick, False
+        while not (page or is_over or self.is_leaving):
             left = until - loop.time()
-            if left <= 0 or self._is_interrupted:
-                self._is_interrupted = False
-                return ()
             waits_here = self._audience.is_live and self._audience.seq <= outlet.seq
-            if waits_here and self._has_read:
+            if waits_here and self._has_read and not self._is_interrupted:
+                outlet.waiter = waiter = loop.create_future()
+                timer = loop.call_later(left, outlet.wake)
+                self._audience.wait(outlet)
                 try:
-                    page = await self._wait(left)
+                    page = await waiter
                 finally:
-                    self._stop_waiting()
-                if not page and not self.is_leaving:
-                    self._is_interrupted = False
-                    self._has_read = False  # the store is asked at each tick: a log can be lost
-                    return ()
+                    timer.cancel()
+                    outlet.waiter = None
+                    self._audience.stop_waiting(outlet)
+                # If nothing came, the store is asked at the next tick: a log can be lost.
+                self._has_read, is_over = False, True
             else:
-                page = await self._read_within(outlet.seq, 0.0 if waits_here else left)
-                is_idle = not (page or waits_here or self._is_interrupted) and loop.time() < until
-                if is_idle and await self._has_ended(outlet.seq):
+                page = await self._read_within(0.0 if waits_here else left)
+                self._has_read, is_over = True, self._is_interrupted or loop.time() >= until
+                is_idle = not (page or waits_here or is_over)
+                if is_idle and await self._has_ended():
                     return None  # nothing follows a terminal event, and nobody waits for it
-                self._has_read = True
-            if self.is_leaving:
-                return None
-        self._note_page(page)
-        return self._shown(page) if page[-1].end is EventType.ERROR else page
+        if self.is_leaving:
+            return None
+        if not page:
+            self._is_interrupted = False
+            return ()
+        return self._taken(page)
 
-    def _note_page(self, page: Blocks) -> None:
+    def _taken(self, page: Blocks) -> Blocks:
+        """Move behind ``page``, and return what of it is shown."""
         newest, self._has_read = page[-1], True
         self._outlet.seq = newest.last
         if newest.end is None:
             self._outlet.at = newest.newest_at
-        else:
-            self._is_over = True
-            self._need_no_more()
-
-    def _wait(self, seconds: float) -> "asyncio.Future[Blocks]":
-        """Return the next block that is appended and not sent, or nothing after ``seconds``.
-
-        `_stop_waiting` must follow. A coroutine would be one more frame of each open stream.
-        """
-        loop, outlet = asyncio.get_running_loop(), self._outlet
-        outlet.waiter = waiter = loop.create_future()
-        self._timer = loop.call_later(seconds, outlet.wake)
-        self._audience.wait(outlet)
-        return waiter
-
-    def _stop_waiting(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = self._outlet.waiter = None
-        self._audience.stop_waiting(self._outlet)
+            return page
+        self.is_leaving = True
+        self._need_no_more()
+        return page if self._shows_debug else [*page[:-1], newest.without_debug()]
 
     def wake(self) -> None:
         """End the wait in the audience with nothing: `next` returns an empty page."""
         self._outlet.wake()
 
-    def _must_end(self) -> bool:
-        return self._is_over or self.is_leaving
-
-    def _shown(self, page: Blocks) -> Blocks:
-        if self._shows_debug:
-            return page
-        return [*page[:-1], page[-1].without_debug()]
-
-    async def _has_ended(self, after: int) -> bool:
+    async def _has_ended(self) -> bool:
         run = await self._store.get(self.run_id)
-        return run.status.is_terminal and run.seq <= after
+        return run.status.is_terminal and run.seq <= self._outlet.seq
 
-    async def _read_within(self, after: int, seconds: float) -> Blocks:
+    async def _read_within(self, seconds: float) -> Blocks:
         """Read from the store, and wait there if there is nothing."""
-        self._audience.read(self, after)
+        outlet = self._outlet
         self._reading = task = asyncio.current_task()
         asked = task.cancelling() if task is not None else 0
         try:
-            # Asked to leave, or interrupted, while the store answered.
-            wait = 0.0 if self.is_leaving or self._is_interrupted else seconds
-            page = await self._store.read(self.run_id, after, max_bytes=PAGE_BYTES, wait=wait)
+            wait = 0.0 if self._is_interrupted else seconds  # also while the store answered
+            page = await self._store.read(self.run_id, outlet.seq, max_bytes=PAGE_BYTES, wait=wait)
             if self._store.generation != self._generation:
-                at = self._outlet.at
-                await self.check_place(after, mark_of(at) if at else self._mark)
+                mark = mark_of(outlet.at) if outlet.at else self._mark
+                await self.check_place(outlet.seq, mark)
             return page
         except asyncio.CancelledError:
-            # `leave` or `interrupt` cancelled the wait, unless the whole task was cancelled too.
-            was_asked = self.is_leaving or self._is_interrupted
-            if not was_asked or task is None or task.uncancel() > asked:
+            # `interrupt` cancelled the wait, unless the whole task was cancelled too.
+            if not self._is_interrupted or task is None or task.uncancel() > asked:
                 raise
             return ()
         finally:
