@@ -2,7 +2,6 @@
 
 import logging
 import secrets
-from asyncio import Transport
 from collections.abc import Awaitable, Callable, Sequence
 from functools import cached_property
 from typing import Final
@@ -17,7 +16,7 @@ from yieldwire.asgi.pages.error import error_content
 from yieldwire.asgi.pages.form import Form
 from yieldwire.asgi.pages.link import NO_LINKS, Links, site_path
 from yieldwire.asgi.safety import Incoming
-from yieldwire.asgi.servers import chunked_transport_of, is_servers_own
+from yieldwire.asgi.servers import is_servers_own
 from yieldwire.deadline import Unfinished, at_once
 from yieldwire.errors import (
     CallError,
@@ -129,10 +128,6 @@ class Exchange:
         """
         known = self._sends_from_any_task
         return is_servers_own(self.send) if known is None else known
-
-    def chunked_transport(self) -> Transport | None:
-        """Return the connection for pieces of the body without ``send``, once the head was sent."""
-        return chunked_transport_of(self.send)
 
     @cached_property
     def request(self) -> Request:

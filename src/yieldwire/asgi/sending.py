@@ -1,10 +1,9 @@
 """Sends the blocks of one run to one response, where they are appended."""
 
-from asyncio import Transport
 from contextvars import copy_context
 
 from yieldwire.asgi.exchange import BrokenOff, Exchange
-from yieldwire.asgi.servers import write_chunk
+from yieldwire.asgi.servers import chunked_transport_of, write_chunk
 from yieldwire.codecs import Encoder
 from yieldwire.deadline import Unfinished, at_once
 from yieldwire.log.events import Block, EventType
@@ -20,7 +19,6 @@ class StreamOutlet(Outlet):
         "_context",
         "_encode",
         "_expiring",
-        "_is_direct",
         "_send",
         "_text_seq",
         "_transport",
@@ -28,28 +26,19 @@ class StreamOutlet(Outlet):
         "sent",
     )
 
-    def __init__(self, exchange: Exchange, encoder: Encoder, caller: Caller) -> None:
+    def __init__(self, exchange: Exchange, encoder: Encoder, caller: Caller, seq: int) -> None:
+        """Begin after ``seq``. The head of the response was sent."""
         super().__init__()
         self._encode, self._carries_end = encoder.encode, encoder.carries_end
         self._expiring = None if caller.expires_at is None else caller
-        self._is_direct = False
         self._send, self._context = exchange.send, copy_context()
-        self._transport: Transport | None = None
-        self._text_seq = 0
+        self._transport = chunked_transport_of(exchange.send)
+        self._text_seq = seq
         """The place behind which nothing was sent, in a format that cannot take anything back."""
-        self.sent: int = 0
+        self.sent: int = seq
         """The last seq that was sent, or the place at which the stream began."""
         self.rest: Unfinished | None = None
         """The rest of a send that has to wait. The stream's task awaits it."""
-
-    def begin(self, seq: int, transport: Transport | None, *, is_direct: bool) -> None:
-        """Begin after ``seq``, with the head sent.
-
-        Only with ``is_direct`` are blocks sent from where they are appended: by ``transport``, if
-        it is there, and else by the response's ``send``.
-        """
-        self.sent = self._text_seq = seq
-        self._transport, self._is_direct = transport, is_direct
 
     def frames(self, block: Block) -> bytes:
         """Return the frames of a block, which is sent next.
@@ -76,8 +65,8 @@ class StreamOutlet(Outlet):
                 raise BrokenOff("The run restarted, which plain text cannot express.")
 
     def send(self, block: Block) -> bool:
-        """Send a block at once, unless that is left to the stream's own task."""
-        if not self._is_direct or (self._expiring is not None and self._expiring.has_expired):
+        """Send a block at once, unless the caller must be identified again."""
+        if self._expiring is not None and self._expiring.has_expired:
             return False
         if self._carries_end:
             body, self.sent = self._encode(block), block.last  # as `frames`, without the call

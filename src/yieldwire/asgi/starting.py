@@ -233,12 +233,16 @@ async def _begin(  # noqa: PLR0913 - as above
     opening = encoder.opening(place, state)
     if standing is not None and not opening:
         opening = encoder.state(place, state)
-    streaming = Streaming(exchange, reader, encoder, site.app.timing)
+    await exchange.send_head(200, stream_head(encoder, headers))
+    if exchange.method == "HEAD":
+        await exchange.send_body(b"")
+        return None
+    followed = None
     if run.queue is not None or standing is not None:
-        streaming.followed = FollowedRun(site.app.standings, run, standing, reader.interrupt)
-    is_over = await streaming.begin(
-        exchange, place, opening, headers, page=page, has_news=last > place.seq
-    )
+        followed = FollowedRun(site.app.standings, run, standing, reader.interrupt)
+    keepalive = site.app.timing.keepalive
+    streaming = Streaming(exchange, reader, encoder, place, keepalive, followed)
+    is_over = await streaming.begin(opening, page, has_news=last > place.seq)
     return None if is_over else streaming
 
 

@@ -11,7 +11,6 @@ from pydantic_core import to_json
 from yieldwire.asgi.disconnect import check_connected
 from yieldwire.asgi.exchange import NO_STORE, BrokenOff, Exchange, Headers, within
 from yieldwire.asgi.sending import StreamOutlet
-from yieldwire.clock import Timing
 from yieldwire.codecs import Encoder
 from yieldwire.errors import ForeignCursor, NotFound, StoreError
 from yieldwire.log.cursor import Cursor, mark_of
@@ -37,7 +36,6 @@ class Streaming:
     __slots__ = (
         "_ahead",
         "_encoder",
-        "_is_quiet",
         "_keepalive",
         "_mark",
         "_reader",
@@ -54,36 +52,29 @@ class Streaming:
         exchange: Exchange,
         reader: Reader,
         encoder: Encoder,
-        timing: Timing,
+        place: Cursor,
+        keepalive: float,
+        followed: FollowedRun | None,
     ) -> None:
         # The exchange is not kept: a stream can be open for long, and needs no more of it.
         self._send_message, self._receive = exchange.send, exchange.receive
-        self._stall_timeout = exchange.stall_timeout
+        self._stall_timeout, self._keepalive = exchange.stall_timeout, keepalive
         self._reader, self._encoder = reader, encoder
-        self._sending = StreamOutlet(exchange, encoder, reader.caller)
-        self._keepalive = timing.keepalive
-        self._mark: int | None = None
+        self._sending = StreamOutlet(exchange, encoder, reader.caller, place.seq)
+        self._mark = place.mark
         """The mark of the event before the next one, if the run can wait."""
         self._ahead = b""
         """What is sent before the next event."""
-        self._is_quiet = True
-        """Whether this task has sent nothing since the last tick."""
-        self._ticked = 0
-        """The last seq that was sent by then."""
-        self.followed: FollowedRun | None = None
+        self._ticked = place.seq
+        """The last seq that was sent by the last tick."""
+        self.followed: FollowedRun | None = followed
         """The run, if it can wait in a queue or for its time."""
+        # What a run that can wait tells before its events is for this task.
+        is_direct = followed is None and exchange.sends_from_any_task
+        reader.begin(place.seq, self._sending if is_direct else None, mark=place.mark)
 
-    async def begin(
-        self,
-        exchange: Exchange,
-        place: Cursor,
-        opening: bytes,
-        headers: Headers,
-        *,
-        page: Sequence[Block] = (),
-        has_news: bool,
-    ) -> bool:
-        """Send the head, and return whether that is all; if not, `follow` sends the rest.
+    async def begin(self, opening: bytes, page: Sequence[Block], *, has_news: bool) -> bool:
+        """Send what there is, and return whether that is all; if not, `follow` sends the rest.
 
         ``page`` is what the reader has read first, and is sent here if it ends the log;
         ``has_news`` says that there is something, so that it and ``opening`` are sent as one
@@ -92,19 +83,9 @@ class Streaming:
         Raises:
             BrokenOff: If the format cannot say how the run ended, and it did not complete.
         """
-        await exchange.send_head(200, stream_head(self._encoder, headers))
-        if exchange.method == "HEAD":
-            await exchange.send_body(b"")
-            return True
         if not has_news and opening:
             await self._send(opening)
             opening = b""
-        self._ticked, self._mark = place.seq, place.mark
-        # What a run that can wait tells before its events is for this task.
-        is_direct = self.followed is None and exchange.sends_from_any_task
-        transport = exchange.chunked_transport()
-        self._sending.begin(place.seq, transport, is_direct=is_direct)
-        self._reader.begin(place.seq, self._sending, mark=place.mark)
         end = page[-1].end if page else None
         if end is None or self._has_no_access():
             self._ahead = opening
@@ -179,17 +160,16 @@ class Streaming:
         mark, self._mark = self._mark, mark_of(page[-1].at) if page else self._mark
         if news is None:
             return b""
-        self._is_quiet = False
         place = Cursor(self._reader.run_id, self._sending.sent, mark)
         return self._encoder.state(place, one_line(to_json(news)))
 
     def _encode(self, page: Sequence[Block]) -> bytes:
         if not page:
             check_connected(self._receive)
-            is_quiet = self._is_quiet and self._sending.sent == self._ticked
-            self._is_quiet, self._ticked = True, self._sending.sent
+            is_quiet = not self._ahead and self._sending.sent == self._ticked
+            self._ticked = self._sending.sent
             return self._encoder.keepalive() if is_quiet else b""
-        is_cut, self._is_quiet = page[0].first > self._sending.sent + 1, False
+        is_cut = page[0].first > self._sending.sent + 1
         body = b"".join(map(self._sending.frames, page))
         return self._encoder.reset(self._reader.run_id, page[0].first) + body if is_cut else body
 
