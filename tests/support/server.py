@@ -19,6 +19,7 @@ from typing import Any, Final, Literal, Self, TypeVar
 import uvicorn
 from starlette.types import ASGIApp
 
+from tests.support.tls import Certificate
 from tests.support.warm import Program, warm
 from yieldwire import Actions
 from yieldwire.asgi.websocket.socket import MAX_MESSAGE_BYTES
@@ -87,16 +88,21 @@ class ThreadServer:
         ws: WebSockets = "auto",
         compresses: bool = False,
         sends_date: bool = True,
+        certificate: Certificate | None = None,
     ) -> None:
         self._actions = app if isinstance(app, Actions) else actions
         self._config = config_of(app, http, loop, ws, compresses=compresses)
         self._config.date_header = sends_date
+        if certificate is not None:
+            self._config.ssl_certfile = certificate.file
+            self._config.ssl_keyfile = certificate.key
         self._server = uvicorn.Server(self._config)
         self._socket = listen()
         self._runner = asyncio.Runner(loop_factory=self._config.get_loop_factory())
         self._thread = threading.Thread(target=self._run, name="server")
         self.port: Final[int] = self._socket.getsockname()[1]
-        self.url: Final = f"http://127.0.0.1:{self.port}"
+        scheme = "http" if certificate is None else "https"
+        self.url: Final = f"{scheme}://127.0.0.1:{self.port}"
 
     def _run(self) -> None:
         with self._runner as runner:
