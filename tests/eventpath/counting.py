@@ -14,6 +14,7 @@ from pydantic import BaseModel, model_serializer
 from tests.support.virtual import VirtualLoop
 from yieldwire.log.events import Block
 from yieldwire.stores.memory import MemoryStore
+from yieldwire.stores.quicklog import BlockWriter, QuickLog
 from yieldwire.stores.sqlite import SQLiteStore
 from yieldwire.testing.clock import MovingClock
 
@@ -138,10 +139,26 @@ def wait_for_actions(is_full: Callable[[], bool]) -> None:
             thread.join(0.001)
 
 
+class _CountedLog:
+    def __init__(self, log: QuickLog, counts: Counts) -> None:
+        self._log, self._counts = log, counts
+
+    def append_nowait(
+        self, block: Block, /, *, after: int, fence: int, writer: BlockWriter
+    ) -> bool:
+        is_taken = self._log.append_nowait(block, after=after, fence=fence, writer=writer)
+        self._counts.appends += is_taken
+        return is_taken
+
+
 class _CountedStore:
     """Counts the blocks that are put into a store, and how often those who wait in it wake up."""
 
     _counts: Counts
+
+    def quick_log(self, run_id: str, /) -> Any:  # noqa: ANN401 - the log, of the store's own type
+        log: QuickLog | None = super().quick_log(run_id)  # type: ignore[misc]
+        return log and _CountedLog(log, self._counts)
 
     async def append(self, run_id: str, block: Block, *, after: int, fence: int) -> int:
         self._counts.appends += 1
@@ -166,6 +183,8 @@ class _CountedStore:
 class CountedMemory(_CountedStore, MemoryStore):
     """A store in memory that counts."""
 
+    __module__ = MemoryStore.__module__  # as an included store: another one is guarded
+
     def __init__(self, loop: LeapingLoop | StillLoop) -> None:
         super().__init__(clock=loop.clock)
         self._counts = loop.counts
@@ -173,6 +192,8 @@ class CountedMemory(_CountedStore, MemoryStore):
 
 class CountedSQLite(_CountedStore, SQLiteStore):
     """A store in a file that counts."""
+
+    __module__ = SQLiteStore.__module__
 
     def __init__(self, path: Path, loop: StillLoop) -> None:
         super().__init__(path, clock=loop.clock)

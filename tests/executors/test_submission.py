@@ -1,8 +1,9 @@
 """A store that can append without a task that waits does so while the action waits."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from functools import partial
 from typing import Self
 
@@ -10,11 +11,14 @@ import pytest
 
 from tests.support.runs import SOON, BlockStore, block_sizes, call, first_chunk, opened, outcome
 from yieldwire.actions.context import Context
-from yieldwire.actions.stream import StreamableValue
+from yieldwire.actions.stream import Stream, StreamableValue
 from yieldwire.app import App
 from yieldwire.errors import StoreError
 from yieldwire.executors import RunLimits
+from yieldwire.executors.writer import FIRST_SECONDS
+from yieldwire.hooks import Hooks
 from yieldwire.log.events import Block
+from yieldwire.log.run import RunRecord
 from yieldwire.runs.access import Caller
 from yieldwire.runs.start import StartRequest
 from yieldwire.stores.memory import MemoryStore
@@ -154,6 +158,45 @@ async def test_what_is_emitted_while_a_block_is_on_its_way_is_in_the_next() -> N
         sizes = block_sizes(app, run)
 
     assert sizes[:2] == [1, 2]
+
+
+async def test_a_sender_that_gives_up_its_wait_leaves_the_others_waiting() -> None:
+    store, told = Submitted(), list[str]()
+
+    async def act(ctx: Context, stream: Stream[int]) -> None:
+        async def send(n: int) -> None:
+            late = time.monotonic() + 2 * FIRST_SECONDS
+            while time.monotonic() < late:
+                continue  # so slow that it waits for the log
+            await stream.send(n)
+            told.append(f"sent {n}")
+
+        async def give_up() -> None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(0.01):
+                    await send(1)
+
+        helpers = [ctx.spawn(give_up()), ctx.spawn(send(2))]
+        asyncio.get_running_loop().call_later(0.05, store.may_go.set)
+        await asyncio.wait(helpers)
+
+    async with opened(App(store=store)) as app:
+        heard = await call(app, act)
+
+    assert (heard.chunks, heard.code, told) == ([1, 2], None, ["sent 2"])
+
+
+async def test_a_hook_for_blocks_is_told_of_each_before_its_readers_are() -> None:
+    class Noting(Hooks):
+        def block_appended(self, _run: RunRecord, block: Block, /) -> None:
+            seqs.append(block.last)
+
+    seqs, store = list[int](), Free()
+    async with opened(App(store=store, hooks=[Noting()])) as app:
+        run = await app.start(app.action(trickle))
+        heard = await outcome(run)
+
+    assert (len(heard.chunks), seqs, store.calls) == (5, [1, 2, 3, 4, 5, 6], 5)
 
 
 async def test_a_block_that_fails_is_written_again_without_the_action() -> None:

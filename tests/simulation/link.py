@@ -7,6 +7,7 @@ from functools import partial
 from random import Random
 from typing import ClassVar, Final, TypeVar
 
+from yieldwire.errors import StoreError
 from yieldwire.log.delivery import Delivery
 from yieldwire.log.events import Block
 from yieldwire.log.message import Message
@@ -22,6 +23,8 @@ T = TypeVar("T")
 
 SLOWEST: Final = 0.02
 """Seconds that a call takes on its way, and its answer on the way back."""
+LOST_ANSWERS: Final = 0.02
+"""The share of appends whose answer is lost on its way."""
 
 
 class Witness(MemoryStore):
@@ -85,7 +88,10 @@ class SharedClock:
 
 
 class Link:
-    """One process's way to the store. While it is broken, nothing passes either way."""
+    """One process's way to the store. While it is broken, nothing passes either way.
+
+    Now and then what it appended is in the log, and it fails to say so.
+    """
 
     reach: ClassVar[Reach] = "machine"
     generation: int = 0
@@ -133,7 +139,11 @@ class Link:
         return await self._pass(lambda: self._store.get(run_id))
 
     async def append(self, run_id: str, block: Block, *, after: int, fence: int) -> int:
-        return await self._pass(lambda: self._store.append(run_id, block, after=after, fence=fence))
+        append = partial(self._store.append, run_id, block, after=after, fence=fence)
+        last = await self._pass(append)
+        if self._random.random() < LOST_ANSWERS:
+            raise StoreError("The answer was lost.")
+        return last
 
     async def read(
         self,

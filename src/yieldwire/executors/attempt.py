@@ -33,7 +33,6 @@ from yieldwire.executors.outcome import error_data, one_of, result_data
 from yieldwire.executors.past import Past
 from yieldwire.executors.services import Own, Services
 from yieldwire.executors.tools import Tools
-from yieldwire.executors.watched import watched
 from yieldwire.executors.writer import LogWriter
 from yieldwire.log.events import EventType
 from yieldwire.log.run import RunRecord, Status, advance
@@ -72,10 +71,10 @@ class Attempt(Tools):
         self, services: Services, run: RunRecord, work: Work, audience: Audience, own: Own
     ) -> None:
         self.audience: Final = audience
-        log = watched(services.store, run, services.watch)
-        writer = LogWriter(log, run, services.encoding_of(work.action), services.limits, audience)
+        encoding = services.encoding_of(work.action)
+        writer = LogWriter(services.store, run, encoding, services.limits, audience, services.watch)
         super().__init__(services, run, work, writer, own)
-        writer.spawn_flush = self._spawn_flush
+        writer.holder = self
         self._task: asyncio.Task[Any] | None = None
         self._timers: tuple[asyncio.TimerHandle, ...] = ()
         self._has_ended = False
@@ -133,7 +132,7 @@ class Attempt(Tools):
             self._conversation.close()
         # These refer to this attempt, and a cycle would wait for the garbage collector.
         error, self._error, self._timers = self._error, None, ()
-        self._writer.spawn_flush = None
+        self._writer.release()
         if (watch := self._services.watch).has_attempt_ends:
             watch.attempt_ended(self.run.changed(status=self._status), error)
 
@@ -178,22 +177,11 @@ class Attempt(Tools):
         finally:
             self._group = None
 
-    def _spawn_flush(self) -> None:
-        self.own(self._flush())
-
-    async def _flush(self) -> None:
-        """Write what a sender emitted that does not wait for the write."""
-        try:
-            await self._writer.flush()
-            self._writer.check_limits()
-        except (LimitExceeded, StoreError) as exc:
-            self.stop_by(exc)
-
     def stop_by(self, error: YieldwireError, /) -> None:
         """Stop the action: something of it cannot be written."""
         if isinstance(error, LimitExceeded):
             self.cancel(OVER_LIMIT)
-        elif isinstance(error, (Fenced, NotFound)):
+        elif isinstance(error, (Fenced, AppendConflict, NotFound)):
             self.lose()
         else:
             logger.error("the run is stopped: %s", error, extra={"run_id": self.run.id})
@@ -296,12 +284,6 @@ class Attempt(Tools):
     async def _end_by(self, exc: BaseException) -> None:
         if isinstance(exc, BaseExceptionGroup):
             exc = one_of(exc)
-        # Only the writer's own: what the action raises can come from another run.
-        is_refused = isinstance(exc, (Fenced, AppendConflict)) and self._writer.is_fenced
-        if is_refused and not self._has_ended:
-            logger.error("the run cannot be continued here: %s", exc, extra={"run_id": self.run.id})
-            self._let_go()
-            return
         if self._is_retried(exc):
             self._has_ended = True
             if await self._surely(self._restart(exc)) is not False:
@@ -309,7 +291,7 @@ class Attempt(Tools):
         # If the action waited for another run that was cancelled, this one has failed.
         is_cancelled = isinstance(exc, RunCancelled) and self.cancel_reason is not None
         kind = EventType.CANCELLED if is_cancelled else EventType.ERROR
-        is_stopped = self._writer.has_failed or self.cancel_reason == INTERRUPTED
+        is_stopped = self._writer.error is not None or self.cancel_reason == INTERRUPTED
         if isinstance(exc, StoreError) and is_stopped:
             logger.error("the run is stopped: %s", exc, extra={"run_id": self.run.id})
             exc = RunInterrupted()

@@ -1,24 +1,26 @@
-"""Appends that no task waits for, as long as the action itself waits for something else.
+"""The way of a block to the log: submitted by an attempt, and reported when it is there.
 
-Theory of operation. While an action waits, its task needs no second wait for the store. So its
-block is submitted, and the store's answer serves the readers; only if the action can continue
-before that does it wait for the answer. With a thousand streams, several hundred blocks can be on
-their way at the same time. A waiting task would need four more objects for each of them, and a
-few hundred new objects make Python's garbage collector look at others.
+Theory of operation. Nothing of an action waits for the store as well while the action waits for
+something else: its block is submitted, and what the store answers serves the readers. Only if the
+action can continue before that does it wait for the answer. A log that takes a block without being
+awaited needs no object for that; for any other store, a task appends it. With a thousand streams,
+several hundred blocks can be on their way at the same time, and a few hundred new objects make
+Python's garbage collector look at others.
 """
 
 import asyncio
-from abc import abstractmethod
-from collections.abc import Awaitable, Callable
+from functools import partial
 
 from yieldwire.actions.encoding import Encoding
 from yieldwire.errors import LimitExceeded, YieldwireError
-from yieldwire.executors import RunLimits
+from yieldwire.executors import Holder, RunLimits
 from yieldwire.executors.audience import Audience
+from yieldwire.executors.backoff import with_backoff
 from yieldwire.executors.reporting import LoopReporter
-from yieldwire.executors.watched import Log
+from yieldwire.hooks import NOBODY, Watch
 from yieldwire.log.events import Block
 from yieldwire.log.run import RunRecord
+from yieldwire.stores import RunStore
 from yieldwire.stores.quicklog import quick_log_of
 
 
@@ -30,110 +32,183 @@ class Submitter(LoopReporter):
         "_busy",
         "_idle",
         "_is_ahead",
-        "_is_submitted",
         "_log",
         "_store",
         "_unsettled",
+        "_watch",
+        "error",
+        "holder",
         "is_closed",
-        "spawn_flush",
     )
 
     def __init__(
         self,
-        store: Log,
+        store: RunStore,
         run: RunRecord,
         encoding: Encoding,
         limits: RunLimits,
         audience: Audience,
+        watch: Watch = NOBODY,
     ) -> None:
         super().__init__(run, encoding, limits, asyncio.get_running_loop())
+        self._watch = watch if watch.has_blocks else None
         self._store, self._audience = store, audience
         self._log = quick_log_of(store, run.id)
         self._unsettled: Block | None = None
         """The block that the store has not confirmed. After a failed write the store can have it or
         not: the same append is repeated first, which counts as success if it has."""
         self._busy = False
-        self._is_submitted = False
-        """Whether a block is on its way, or has failed on it, without which nothing continues."""
+        """Whether that block is on its way."""
         self._is_ahead = False
         """Whether the run must wait for its readers before it continues."""
-        self._idle: asyncio.Future[None] | None = None
+        self._idle: asyncio.Event | None = None
+        """Set when it is there, if somebody waits for that."""
+        self.error: YieldwireError | None = None
+        """Why the store refused a block. The run is stopped then, and nothing more is submitted."""
         self.is_closed: bool = False
-        self.spawn_flush: Callable[[], object] | None = None
-        """Set by the attempt: runs `flush` in a task that the attempt owns."""
+        self.holder: Holder | None = None
+        """The attempt, until it is over."""
 
-    def _submits(self) -> bool:
-        """Submit what is pending, and return whether it is on its way; if not, it must be flushed.
+    def release(self) -> None:
+        """Take nothing more, as the attempt is over."""
+        self.is_closed, self.holder = True, None
 
-        It is not if the store cannot, if the run must wait, or if it is more than a block.
+    def submit(self) -> None:
+        """Write what is pending: a block of it, unless one is on its way, which others follow.
 
         Raises:
             LimitExceeded: If the log would be too large.
         """
-        log, failure = self._log, self._failure
-        if log is None or self._busy or self._is_ahead or self._full or self._unsettled:
-            return False
+        if self._busy or self.is_closed or not self._pending or self.error is not None:
+            return
+        failure, log = self._failure, self._log
         self._unsettled = block = self._next_block()
         if block is not None:
-            self._busy = self._is_submitted = True
-            if not log.append_nowait(block, after=self._seq, fence=self._fence, writer=self):
-                self._busy = self._is_submitted = False
-                return False
+            self._busy = True
+            if log is None or not log.append_nowait(
+                block, after=self._seq, fence=self._fence, writer=self
+            ):
+                self._append_later(block)
         if self._failure is not failure:
             raise self._refusal()
-        return block is not None
 
     def submitted(self, error: YieldwireError | None) -> None:
         """Continue, as the block is in the log, or could not be written because of ``error``."""
         block = self._unsettled
+        if block is not None and error is not None:
+            self._append_later(block, error)
+            return
+        if block is not None:
+            self._settle(block)
         self._busy = False
-        if error is None and block is not None:
-            self._seq, self._unsettled, self._is_submitted = block.last, None, False
-            self._is_ahead = self._audience.publish(block)
-        if (self._pending or self._unsettled) and not self.is_closed:
-            self._continue()
-        if self._idle is not None and not self._busy:
+        if self._pending:
+            self.loop.call_soon(self._kick)
+        if self._idle is not None:
             self._rest()
 
-    def _continue(self) -> None:
-        """Write what failed, or came meanwhile: it can be that nobody waits for it."""
+    def _append_later(self, block: Block, failure: YieldwireError | None = None) -> None:
+        if self.holder is None:
+            self._busy = False  # the attempt is over
+            self._rest()
+        else:
+            self.holder.own(self._append_patiently(block, failure))
+
+    async def _append_patiently(self, block: Block, failure: YieldwireError | None) -> None:
+        """Append a block in a task, as often as it takes."""
         try:
-            is_on_its_way = self._submits()
-        except LimitExceeded:
-            is_on_its_way = False
-        if not is_on_its_way and self.spawn_flush is not None:
-            self.spawn_flush()
+            await self._append(block, failure)
+        except YieldwireError as exc:
+            self.error = exc
+            if self.holder is not None:
+                self.holder.stop_by(exc)
+        finally:
+            self._busy = False
+            self._rest()
+        if self._pending:
+            self._kick()
+
+    async def _append(self, block: Block, failure: YieldwireError | None = None) -> None:
+        run_id, patience = self._run_id, self._limits.store_patience
+        append = partial(self._store.append, run_id, block, after=self._seq, fence=self._fence)
+        await with_backoff(append, patience, run_id, failure)
+        self._settle(block)
+
+    def _settle(self, block: Block) -> None:
+        self._seq, self._unsettled = block.last, None
+        if self._watch is not None:
+            self._watch.block_appended(self._run, block)
+        self._is_ahead = self._audience.publish(block)
 
     def _rest(self) -> None:
-        """Stop being busy, and wake those who wait for that."""
-        self._busy = False
-        if self._idle is not None and not self._idle.done():
-            self._idle.set_result(None)
+        if self._idle is not None:
+            self._idle.set()
+            self._idle = None
+
+    def _kick(self) -> None:
+        """Write what nobody waits for, and stop the action if the log has no space for it."""
+        if self.is_closed or self.holder is None:
+            return
+        try:
+            self.submit()
+            self.check_limits()
+        except LimitExceeded as exc:
+            self.holder.stop_by(exc)
+
+    async def flush(self) -> None:
+        """Return when everything that was put is in the log, and its readers are not far behind.
+
+        Raises:
+            LimitExceeded: If the log would be too large.
+            StoreError: If the store failed for longer than `store_patience`.
+        """
+        while not self.is_closed:
+            self.submit()
+            if not (self._busy or self._is_ahead or self._pending):
+                return
+            await self._wait()
+
+    async def reach(self, seq: int) -> bool:
+        """Return whether the log has everything up to ``seq``, once it does or the writer closes.
+
+        Raises:
+            LimitExceeded: If the log would be too large.
+            StoreError: If the store failed for longer than `store_patience`.
+        """
+        while self._seq < seq and not self.is_closed:
+            self.submit()
+            await self._wait_idle()
+            if self._seq < seq and not self._pending:
+                raise self._refusal()  # it was dropped, as the log has no space for it
+        return self._seq >= seq
 
     async def _arrive(self) -> BaseException | None:
         """Wait for what was submitted, and for the readers; return an error for the action."""
         error: BaseException | None = None
-        while (self._is_submitted or self._is_ahead) and not self.is_closed:
+        while (self._busy or self._is_ahead) and not self.is_closed:
             try:
-                if self._busy:
-                    await self._wait_idle()
-                elif self._is_submitted:
-                    await self.flush()
-                else:
-                    self._is_ahead = False
-                    await self._audience.wait_for_room()
+                await self._wait()
             except asyncio.CancelledError as exc:
-                error = exc  # it is thrown into the action
-            except Exception as exc:  # noqa: BLE001 - so is this
+                error = exc
+            except YieldwireError as exc:
                 return error or exc
         return error
 
-    @abstractmethod
-    def flush(self) -> Awaitable[None]:
-        """Append everything pending."""
+    async def _wait(self) -> None:
+        """Wait for the block that is on its way, and then for the readers."""
+        await self._wait_idle()
+        if self._is_ahead:
+            self._is_ahead = False
+            await self._audience.wait_for_room()
 
     async def _wait_idle(self) -> None:
+        """Wait until no block is on its way.
+
+        Raises:
+            StoreError: If one could not be appended.
+        """
         while self._busy:
-            if self._idle is None or self._idle.done():
-                self._idle = self.loop.create_future()
-            await self._idle
+            if self._idle is None:
+                self._idle = asyncio.Event()  # a future would be cancelled with each who waits
+            await self._idle.wait()
+        if self.error is not None:
+            raise self.error

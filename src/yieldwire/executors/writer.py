@@ -12,22 +12,22 @@ What is collected is limited, however long nobody awaits: see `Pending`.
 import asyncio
 import types
 from collections.abc import AsyncGenerator, Coroutine, Generator
-from functools import partial
+from contextlib import suppress
 from typing import Any, Final, TypeVar
 
 from yieldwire.actions.encoding import Encoding
 from yieldwire.actions.running import Thread
-from yieldwire.errors import AppendConflict, Fenced, LimitExceeded, StoreError
+from yieldwire.errors import LimitExceeded, YieldwireError
 from yieldwire.errors.debug import at_yield
 from yieldwire.executors import RunLimits
 from yieldwire.executors.audience import Audience
-from yieldwire.executors.backoff import with_backoff
 from yieldwire.executors.generator import cancelled_at_yield, last_word
 from yieldwire.executors.submission import Submitter
-from yieldwire.executors.watched import Log
+from yieldwire.hooks import NOBODY, Watch
 from yieldwire.log.chunks import Result
 from yieldwire.log.events import Block, EventType, one_line
 from yieldwire.log.run import RunRecord
+from yieldwire.stores import RunStore
 
 T = TypeVar("T")
 
@@ -50,30 +50,25 @@ class LogWriter(Submitter):
         "_due_at",
         "_ending",
         "_is_stepping",
-        "has_failed",
-        "is_fenced",
         "is_stopping",
     )
 
     def __init__(
         self,
-        store: Log,
+        store: RunStore,
         run: RunRecord,
         encoding: Encoding,
         limits: RunLimits,
         audience: Audience,
+        watch: Watch = NOBODY,
     ) -> None:
-        super().__init__(store, run, encoding, limits, audience)
+        super().__init__(store, run, encoding, limits, audience, watch)
         self.bridge: Thread | None = None
         self.tracked: object | None = None
         self._ending: tuple[Block, EventType] | None = None
         """The block that ends the log, and its last type, once that is settled."""
         self._due_at = self.loop.time() + FIRST_SECONDS
         self.is_stopping: bool = False
-        self.has_failed: bool = False
-        self.is_fenced: bool = False
-        """Whether the store refused a write, and whether that was because the run has another
-        writer now, has ended, or has lost the end of its log."""
         self._is_stepping = False
         """Whether the action's own coroutine is being stepped, so that its next wait writes."""
 
@@ -180,14 +175,8 @@ class LogWriter(Submitter):
         self.is_stopping = True
         self._due_at = 0.0
 
-    def _kick(self) -> None:
-        # Code outside the action's own coroutines put something: nothing detects its waits.
-        has_news = self._failure is not None or (self._pending and not self._busy)
-        if has_news and not self.is_closed and self.spawn_flush:
-            self.spawn_flush()
-
     @types.coroutine
-    def run(self, coroutine: Coroutine[Any, Any, T]) -> Generator[Any, Any, T]:  # noqa: C901 - hot
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> Generator[Any, Any, T]:
         """Run ``coroutine``; whenever it suspends, first write what it has emitted.
 
         Its awaitable is then awaited as if directly, so cancellation, time limits and task
@@ -195,7 +184,7 @@ class LogWriter(Submitter):
         """
         value: object = None
         error: BaseException | None = None
-        loop, can_submit = self.loop, self._log is not None
+        loop = self.loop
         while True:
             self._is_stepping = True
             try:
@@ -205,24 +194,17 @@ class LogWriter(Submitter):
             finally:
                 self._is_stepping = False
                 value = error = None  # an error that is kept here would keep this frame
-            if self._pending and not self._busy:
+            if self._pending:
                 try:
-                    if not can_submit or not self._submits():
-                        yield from self.flush()  # pyright: ignore[reportGeneralTypeIssues] - a generator
-                except asyncio.CancelledError as exc:
-                    # The cancellation was meant for what the action waits for: pass it on there,
-                    # or, if that is already over, to the action itself.
-                    if waited is None or not waited.cancel():
-                        error = exc
-                        continue
-                except BaseException as exc:  # noqa: BLE001 - it is thrown into the action
+                    self.submit()
+                except LimitExceeded as exc:
                     error = exc
                     continue
             try:
                 value = yield waited
-            except BaseException as exc:  # noqa: BLE001 - as above
+            except BaseException as exc:  # noqa: BLE001 - it is thrown into the action
                 error = exc
-            if can_submit and (self._is_submitted or self._is_ahead):
+            if self._busy or self._is_ahead:
                 late = yield from self._arrive().__await__()
                 error = error or late
             if not self.is_stopping:  # it has waited, so others have had a turn
@@ -245,62 +227,10 @@ class LogWriter(Submitter):
             asyncio.CancelledError: If the run must stop.
         """
         await self.flush()
-        while self._busy and (
-            len(self._pending) >= BLOCK_EVENTS or self._pending_bytes >= BLOCK_BYTES or self._full
-        ):
-            await self._wait_idle()
         await asyncio.sleep(0)
         if self.is_stopping:
             raise asyncio.CancelledError
         self._due_at = self.loop.time() + BLOCK_SECONDS  # it did not wait for anything itself
-
-    @types.coroutine
-    def flush(self) -> Generator[Any, Any, None]:
-        """Append everything pending. If another task is already writing, it includes this.
-
-        Raises:
-            LimitExceeded: If the log would be too large.
-            StoreError: If the store failed for longer than `store_patience`.
-        """
-        if self._busy:
-            return
-        self._busy, failure = True, self._failure
-        try:
-            while (self._unsettled or self._pending) and not self.is_closed:
-                block = self._unsettled
-                if block is None:
-                    block = self._unsettled = self._next_block()
-                    if block is None:
-                        break
-                try:  # the same as `_settle`, without the call
-                    self._seq = yield from self._store.append(
-                        self._run_id, block, after=self._seq, fence=self._fence
-                    )
-                except StoreError as exc:
-                    yield from self._write_patiently(block, exc).__await__()
-                self._unsettled, self._is_submitted = None, False
-                if self._audience.publish(block):
-                    yield from self._audience.wait_for_room().__await__()
-        finally:
-            self._rest()
-        if self._failure is not failure:
-            raise self._refusal()
-
-    async def reach(self, seq: int) -> bool:
-        """Return whether the log has everything up to ``seq``, once it does or the writer closes.
-
-        Raises:
-            LimitExceeded: If the log would be too large.
-            StoreError: If the store failed for longer than `store_patience`.
-        """
-        while self._seq < seq and not self.is_closed:
-            if self._busy:
-                await self._wait_idle()
-            elif self._pending or self._unsettled is not None:
-                await self.flush()
-            else:
-                raise self._refusal()  # it was dropped, as the log has no space for it
-        return self._seq >= seq
 
     async def write_rest(self) -> None:
         """Append everything pending, and close: another attempt continues the log.
@@ -310,10 +240,7 @@ class LogWriter(Submitter):
             StoreError: If the store failed for longer than `store_patience`.
         """
         self._close()
-        await self._settle_rest()
-        while self._pending and (block := self._next_block()) is not None:
-            self._unsettled = block
-            await self._settle(block)
+        await self._append_rest(is_ending=False)
         self.check_limits()
 
     def _close(self) -> None:
@@ -321,31 +248,19 @@ class LogWriter(Submitter):
         self.is_closed = True
         self._audience.close()
 
-    async def _settle_rest(self) -> None:
-        """Settle what is being written."""
-        if self._busy:
+    async def _append_rest(self, *, is_ending: bool) -> None:
+        """Append what was submitted, also if that has failed, and what is pending.
+
+        If the log is ending, the last block is left for its terminal event.
+        """
+        with suppress(YieldwireError):
             await self._wait_idle()
-        if self._unsettled is not None:
-            await self._settle(self._unsettled)
-
-    async def _settle(self, block: Block) -> None:
-        run_id, fence = self._run_id, self._fence
-        try:
-            self._seq = await self._store.append(run_id, block, after=self._seq, fence=fence)
-        except StoreError as exc:
-            await self._write_patiently(block, exc)
-        self._unsettled = None
-        self._audience.publish(block)
-
-    async def _write_patiently(self, block: Block, exc: StoreError) -> None:
-        run = self._run
-        append = partial(self._store.append, run.id, block, after=self._seq, fence=run.fence)
-        try:
-            self._seq = await with_backoff(append, self._limits.store_patience, run.id, exc)
-        except StoreError as failure:
-            self.has_failed = True
-            self.is_fenced = isinstance(failure, (Fenced, AppendConflict))
-            raise
+        while True:
+            if self._unsettled is None and (self._full if is_ending else self._pending):
+                self._unsettled = self._next_block()
+            if self._unsettled is None:
+                return
+            await self._append(self._unsettled)
 
     async def end(self, kind: EventType, data: bytes) -> EventType:
         """Append everything pending and the terminal event in the last block, and close.
@@ -360,15 +275,12 @@ class LogWriter(Submitter):
             StoreError: If the store failed for longer than `store_patience`.
         """
         self._close()
-        if self._busy or self._unsettled is not None:
-            await self._settle_rest()
+        if self._busy or self._unsettled is not None or self._full:
+            await self._append_rest(is_ending=True)
         if self._ending is None:
-            while self._full and (block := self._next_block()) is not None:
-                self._unsettled = block
-                await self._settle(block)
             self._ending = self._last_block(kind, data)
         block, kind = self._ending
-        await self._settle(block)
+        await self._append(block)
         self._audience.end()
         return kind
 
