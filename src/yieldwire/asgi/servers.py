@@ -5,23 +5,24 @@ cancel scope: those belong to the task of the response. A server's own keeps not
 """
 
 from asyncio import Transport
-from collections.abc import Container
 from types import BuiltinMethodType, FunctionType, MethodType
 from typing import Final
 
-_HTTPTOOLS: Final = "uvicorn.protocols.http.httptools_impl"
-_UVICORN: Final = frozenset({"uvicorn.protocols.http.h11_impl", _HTTPTOOLS})
-"""Where uvicorn defines its ``send`` and ``receive``."""
-_SEND: Final = "RequestResponseCycle.send"
-_UVICORNS_SOCKETS: Final = {
-    "uvicorn.protocols.websockets.websockets_sansio_impl": "WebSocketsSansIOProtocol.send",
-    "uvicorn.protocols.websockets.wsproto_impl": "WSProtocol.send",
-}
-"""Where it defines those of WebSockets that wait for nothing but the loop's futures."""
+_H11: Final = "uvicorn.protocols.http.h11_impl.RequestResponseCycle"
+_HTTPTOOLS: Final = "uvicorn.protocols.http.httptools_impl.RequestResponseCycle"
+_GRANIAN: Final = "granian._granian.ASGIHTTPProtocol"
+"""What Granian's method returns belongs to the loop, and to no task."""
+_SENDS: Final = frozenset({f"{_H11}.send", f"{_HTTPTOOLS}.send", f"{_GRANIAN}.send"})
+_RECEIVES: Final = frozenset({f"{_H11}.receive", f"{_HTTPTOOLS}.receive"})
+_SOCKETS: Final = frozenset(
+    {
+        "uvicorn.protocols.websockets.websockets_sansio_impl.WebSocketsSansIOProtocol.send",
+        "uvicorn.protocols.websockets.wsproto_impl.WSProtocol.send",
+    }
+)
+"""Those of WebSockets that wait for nothing but the loop's futures."""
 _BUFFERED: Final = 65_536
 """With more bytes than this in a connection's buffer only `send` continues, which can wait."""
-_GRANIAN: Final = ("granian._granian", "ASGIHTTPProtocol")
-"""The class of Granian's method; what it returns belongs to the loop, and to no task."""
 
 
 def is_servers_own(send: object) -> bool:
@@ -31,25 +32,17 @@ def is_servers_own(send: object) -> bool:
     method is still bound to the server's object. So this checks the exact types, and then the
     module in which the function was defined, which a wrapper cannot imitate.
     """
-    if type(send) is MethodType:
-        return _is_uvicorns(send, _UVICORN, _SEND)
-    if type(send) is BuiltinMethodType:
-        owner = type(send.__self__)
-        return send.__name__ == "send" and (owner.__module__, owner.__name__) == _GRANIAN
-    return False
+    return _name_of(send) in _SENDS
 
 
 def receives_on_futures(receive: object) -> bool:
     """Whether ``receive`` is uvicorn's method itself, which waits for the loop's futures alone."""
-    name = "RequestResponseCycle.receive"
-    return type(receive) is MethodType and _is_uvicorns(receive, _UVICORN, name)
+    return _name_of(receive) in _RECEIVES
 
 
 def is_servers_own_socket(send: object) -> bool:
     """Whether ``send`` is uvicorn's method of a WebSocket itself, with nothing around it."""
-    return type(send) is MethodType and any(
-        _is_uvicorns(send, {module}, name) for module, name in _UVICORNS_SOCKETS.items()
-    )
+    return _name_of(send) in _SOCKETS
 
 
 def has_closed(receive: object) -> bool:
@@ -58,7 +51,7 @@ def has_closed(receive: object) -> bool:
     uvicorn tells that only to the last request of a connection: if a client has sent another one
     behind it, the ``receive`` of the one that is being answered never returns.
     """
-    if type(receive) is not MethodType or not receives_on_futures(receive):
+    if not receives_on_futures(receive):
         return False
     is_closed: bool = receive.__self__.transport.is_closing()  # type: ignore[attr-defined] # pyright: ignore[reportAttributeAccessIssue]
     return is_closed
@@ -90,18 +83,20 @@ def chunked_transport_of(send: object) -> Transport | None:
     The body is sent there in chunks (RFC 9112, 7.1). `write_chunk` does what ``send`` does with
     each piece, without a message and the steps around it.
     """
-    if type(send) is not MethodType or not _is_uvicorns(send, {_HTTPTOOLS}, _SEND):
+    if _name_of(send) != f"{_HTTPTOOLS}.send":
         return None
-    response = send.__self__
+    response = getattr(send, "__self__", None)
     is_chunked = getattr(response, "chunked_encoding", None) is True
     transport: Transport | None = getattr(response, "transport", None)
     return transport if is_chunked else None
 
 
-def _is_uvicorns(method: MethodType, modules: Container[object], name: str) -> bool:
+def _name_of(method: object) -> str | None:
+    """Return the full name of a built-in method, or of the function that a plain method calls."""
+    if type(method) is BuiltinMethodType:
+        owner = type(method.__self__)
+        return f"{owner.__module__}.{owner.__name__}.{method.__name__}"
+    if type(method) is not MethodType or type(method.__func__) is not FunctionType:
+        return None
     function = method.__func__
-    return (
-        type(function) is FunctionType
-        and str(function.__globals__.get("__name__")) in modules
-        and function.__qualname__ == name
-    )
+    return f"{function.__globals__.get('__name__')}.{function.__qualname__}"
