@@ -6,7 +6,8 @@ make: nothing is kept for it, and nothing in it can be changed.
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias, cast
+from contextlib import suppress
+from typing import Annotated, Any, Final, TypeAlias, cast
 from urllib.parse import urlsplit
 
 from yieldwire.errors import Forbidden, MissingDependency, UsageError
@@ -14,20 +15,9 @@ from yieldwire.log.run import Verb
 from yieldwire.runs.access import Grant
 from yieldwire.setting import Rule, settings
 
-if TYPE_CHECKING:
-    from itsdangerous import URLSafeSerializer
-
 SECRET_CHARACTERS: Final = 32
 """Minimum length of a secret: 128 bits if it is hexadecimal."""
-_SALT: Final = "yieldwire.link"
-_PLACE_SALT: Final = "yieldwire.place"
-"""So that a link cannot be used as a place."""
 _VERBS: Final[frozenset[str]] = frozenset({"read", "answer", "send", "cancel"})
-_INVALID: Final = "This link is not valid: it was changed, or comes from another application."
-
-_INVALID_PLACE: Final = (
-    "This place for uploads is not valid: it was changed, or comes from another application."
-)
 
 
 def _is_secret(value: object) -> bool:
@@ -82,13 +72,10 @@ class Signer:
 
     def __init__(self, secret: Secrets | None, url: PublicURL | None) -> None:
         self._url: Final = None if url is None else url.rstrip("/")
-        self._serializer = None if secret is None else _serializer_of(secret, _SALT)
-        self._places = None if secret is None else _serializer_of(secret, _PLACE_SALT)
-
-    @property
-    def can_sign(self) -> bool:
+        self._links = _Seal("link", secret, "yieldwire.link")
+        self._places = _Seal("place for uploads", secret, "yieldwire.place")
+        self.can_sign: Final = secret is not None
         """Whether there is a secret."""
-        return self._serializer is not None
 
     def answer_url(self, grant: Grant) -> str:
         """Return the URL of the page that answers a question, for somebody without an account.
@@ -116,8 +103,6 @@ class Signer:
         return self._url
 
     def _sign(self, grant: Grant) -> str:
-        if self._serializer is None:
-            raise UsageError(f"A link is signed with a secret: Actions(secret=...); {_HOW}.")
         told: dict[str, object] = {
             "run": grant.run_id,
             "verbs": sorted(grant.verbs),
@@ -127,7 +112,7 @@ class Signer:
             told["question"] = grant.question
         if grant.name is not None:
             told["name"] = grant.name
-        return str(self._serializer.dumps(told))
+        return self._links.sign(told)
 
     def read(self, signed: str) -> Grant:
         """Return what a link allows, whether it has expired or not.
@@ -135,7 +120,7 @@ class Signer:
         Raises:
             Forbidden: If this application has not signed it.
         """
-        told = _loaded(self._serializer, signed, _INVALID)
+        told = self._links.read(signed)
         return Grant(
             run_id=told["run"],
             verbs=frozenset(told["verbs"]),
@@ -150,9 +135,7 @@ class Signer:
         Raises:
             UsageError: If the application has no secret.
         """
-        if self._places is None:
-            raise UsageError(f"A place is signed with a secret: Actions(secret=...); {_HOW}.")
-        return str(self._places.dumps(told))
+        return self._places.sign(told)
 
     def read_place(self, signed: str) -> Mapping[str, Any]:
         """Return what is said of a place.
@@ -160,30 +143,41 @@ class Signer:
         Raises:
             Forbidden: If this application has not signed it.
         """
-        told: Mapping[str, Any] = _loaded(self._places, signed, _INVALID_PLACE)
-        return told
+        return self._places.read(signed)
 
 
-def _loaded(serializer: "URLSafeSerializer | None", signed: str, fault: str) -> Any:  # noqa: ANN401 - JSON
-    if serializer is None:
-        raise Forbidden(fault)
-    from itsdangerous import BadData  # noqa: PLC0415 - an extra
+class _Seal:
+    """Signs for one purpose, and reads what was signed for it and for no other."""
 
-    try:
-        return serializer.loads(signed)
-    except BadData:
-        raise Forbidden(fault) from None
+    def __init__(self, purpose: str, secret: str | Sequence[str] | None, salt: str) -> None:
+        self._purpose, self._serializer = purpose, None
+        if secret is None:
+            return
+        try:
+            from itsdangerous import URLSafeSerializer  # noqa: PLC0415 - an extra
+        except ImportError as exc:
+            raise MissingDependency("itsdangerous", "links", "Actions(secret=...)") from exc
+        newest_first = [secret] if isinstance(secret, str) else list(secret)
+        digest = {"digest_method": hashlib.sha256}
+        # It signs with the last one.
+        self._serializer = URLSafeSerializer(newest_first[::-1], salt=salt, signer_kwargs=digest)
 
+    def sign(self, told: Mapping[str, object]) -> str:
+        if self._serializer is None:
+            how = f"Actions(secret=...); {_HOW}"
+            raise UsageError(f"A {self._purpose} is signed with a secret: {how}.")
+        return str(self._serializer.dumps(told))
 
-def _serializer_of(secret: str | Sequence[str], salt: str) -> "URLSafeSerializer":
-    try:
-        from itsdangerous import URLSafeSerializer  # noqa: PLC0415 - an extra
-    except ImportError as exc:
-        raise MissingDependency("itsdangerous", "links", "Actions(secret=...)") from exc
-    newest_first = [secret] if isinstance(secret, str) else list(secret)
-    digest = {"digest_method": hashlib.sha256}
-    # It signs with the last one.
-    return URLSafeSerializer(newest_first[::-1], salt=salt, signer_kwargs=digest)
+    def read(self, signed: str) -> Mapping[str, Any]:
+        if self._serializer is not None:
+            from itsdangerous import BadData  # noqa: PLC0415 - an extra
+
+            with suppress(BadData):
+                told: Mapping[str, Any] = self._serializer.loads(signed)
+                return told
+        raise Forbidden(
+            f"This {self._purpose} is not valid: it was changed, or comes from another application."
+        )
 
 
 def verbs_of(verbs: Iterable[str]) -> frozenset[Verb]:
