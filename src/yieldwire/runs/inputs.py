@@ -131,19 +131,15 @@ class Inputs:
             if len(dumped) > UNCHECKED_BYTES:
                 _check_readable(dumped)
             record = record_of(action, ctx, dumped, detached=detached)
-            # Read from its JSON if possible, so that it is the same as for later attempts.
-            state = from_json(record.context)["state"] if ctx.state else {}
+            # Read from its JSON if it has more, so that it is the same as for later attempts.
+            has_more = ctx.state or ctx.dependencies or record.parent is not None
+            facts = from_json(record.context) if has_more else {"state": {}}
         except BaseException:
             if uploads is not None:
                 uploads.close()
             raise
-        context: dict[str, Any] = {"state": state, "request": ctx.request}
-        if ctx.dependencies:
-            context["dependencies"] = ctx.dependencies
-        if record.parent is not None:
-            context |= {"parent": record.parent, "depth": ctx.depth}
         arguments = signature.arguments(model)
-        work = Work(action, arguments, context, uploads)
+        work = Work(action, arguments, {**facts, "request": ctx.request}, uploads)
         are_kept = uploads is not None and self.files.keeps_input(action)
         return NewRun(record, work, self.files.of_input(record.id) if are_kept else None)
 

@@ -9,7 +9,7 @@ from functools import lru_cache, partial
 from typing import Any, Final
 
 from pydantic import BaseModel
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
 from yieldwire.actions.action import Action
 from yieldwire.actions.context import Context, RequestFacts
@@ -109,31 +109,29 @@ def record_of(
         UsageError: If a guard put something on ``ctx.labels`` that cannot be a label.
     """
     is_shared = action.options.shared
+    parent = None if is_shared else ctx.parent
     run = action.record.changed(
         id=ctx.run_id,
         # A shared feed has no owner: a reader who can open it can always continue to read it.
         quota_key=SHARED + action.name if is_shared else ctx.quota_key,
         owner=None if is_shared else ctx.owner,
         input=dumped,
-        context=to_json(_facts_of(ctx)),
+        context=to_json(_facts_of(ctx, parent)),
         detached=detached,
+        parent=parent,
     )
     if ctx.labels != []:
         run = run.changed(labels=_labels_of(action, ctx))
-    return run if ctx.parent is None else _child_of(run, ctx)
+    return run
 
 
-def _facts_of(ctx: Context) -> dict[str, Json]:
+def _facts_of(ctx: Context, parent: str | None) -> dict[str, Json]:
     facts: dict[str, Json] = {"state": ctx.state, "request": ctx.request.to_dict()}
-    return {**facts, "dependencies": dict(ctx.dependencies)} if ctx.dependencies else facts
-
-
-def _child_of(run: RunRecord, ctx: Context) -> RunRecord:
-    """Return the record of a run that another one starts; a shared feed has no parent."""
-    if run.is_shared:
-        return run
-    facts = {**from_json(run.context), "parent": ctx.parent, "depth": ctx.depth}
-    return run.changed(parent=ctx.parent, context=to_json(facts))
+    if ctx.dependencies:
+        facts["dependencies"] = dict(ctx.dependencies)
+    if parent is not None:
+        facts |= {"parent": parent, "depth": ctx.depth}
+    return facts
 
 
 def _labels_of(action: Action[..., Any, Any], ctx: Context) -> tuple[str, ...]:
@@ -162,12 +160,12 @@ def admission_of(
         key = scoped_key(action, run.owner, key)
     elif not options.shared:
         return plain  # nobody will compare the input with anything
-    print_ = fingerprint(run)
+    fingerprint = _digest(run.input)
     return replace(
         plain,
         key=key,
-        fingerprint=print_,
-        feed=_digest(to_json([action.name, print_])) if options.shared else None,
+        fingerprint=fingerprint,
+        feed=_digest(to_json([action.name, fingerprint])) if options.shared else None,
     )
 
 
@@ -189,11 +187,6 @@ def scoped_key(action: Action[..., Any, Any], owner: str | None, key: str) -> st
             "or more, so that nobody else's can be the same."
         )
     return _digest(to_json([owner, action.name, key]))
-
-
-def fingerprint(run: RunRecord) -> str:
-    """Return the fingerprint of a run's input."""
-    return _digest(run.input)
 
 
 def _digest(data: bytes) -> str:
