@@ -14,7 +14,21 @@ class Unfinished:
         self._steps, self._waited = steps, waited
 
     def __await__(self) -> Generator[Any, Any, Any]:
-        return _go_on(self._steps, self._waited)
+        """Continue it, as if it had been awaited directly."""
+        steps, waited = self._steps, self._waited
+        while True:
+            try:
+                yield waited
+            except BaseException as exc:
+                throw = getattr(steps, "throw", None)
+                if throw is None:  # a server's own awaitable is an iterator, and can lack `throw`
+                    raise
+                try:
+                    waited = throw(exc)
+                except StopIteration as stop:
+                    return stop.value
+            else:
+                return (yield from steps)
 
     async def within(self, seconds: float) -> Any:  # noqa: ANN401 - any result
         """Return its result.
@@ -27,7 +41,7 @@ class Unfinished:
 
     def close(self) -> None:
         """End it where it waits."""
-        close = getattr(self._steps, "close", None)  # as below, it can lack that
+        close = getattr(self._steps, "close", None)  # as above, it can lack that
         if close is not None:
             close()
 
@@ -41,21 +55,3 @@ def at_once(awaitable: Awaitable[T]) -> T | Unfinished:
         value: T = stop.value
         return value
     return Unfinished(steps, waited)
-
-
-def _go_on(steps: Generator[Any, Any, T], waited: object) -> Generator[Any, Any, T]:
-    """Continue something that already waits, as if it had been awaited directly."""
-    while True:
-        try:
-            yield waited
-        except BaseException as exc:
-            throw = getattr(steps, "throw", None)
-            if throw is None:  # a server's own awaitable is an iterator, and can lack `throw`
-                raise
-            try:
-                waited = throw(exc)
-            except StopIteration as stop:
-                result: T = stop.value
-                return result
-        else:
-            return (yield from steps)
