@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from yieldwire.actions.action import Action
 from yieldwire.actions.run import Run
 from yieldwire.errors import KeyReused, NotFound, RunCancelled, UsageError
-from yieldwire.executors import RunLimits
 from yieldwire.executors.children import ORPHANED, NewChild
 from yieldwire.log.run import RunRecord, Status
 from yieldwire.runs.access import Caller
@@ -18,15 +17,6 @@ from yieldwire.stores import Query
 
 _AT_ONCE: Final = 1_000
 """How many children are requested from the store at a time."""
-
-
-class Household(Verbs, Protocol):
-    """What a family needs of its application."""
-
-    @property
-    def run_limits(self) -> RunLimits:
-        """The limits for one run."""
-        ...
 
 
 class Family:
@@ -39,7 +29,7 @@ class Family:
     the one that recovers the child, because both look at the parent too.
     """
 
-    def __init__(self, app: Household) -> None:
+    def __init__(self, app: Verbs) -> None:
         self._app = app
         self.limits: Final = app.run_limits
 

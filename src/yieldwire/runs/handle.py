@@ -10,6 +10,7 @@ from yieldwire.actions.run import Following, Run
 from yieldwire.actions.runnable import Runnable
 from yieldwire.actions.start import StartOptions
 from yieldwire.errors import NotFound
+from yieldwire.executors import RunLimits
 from yieldwire.log.run import RunRecord, Verb
 from yieldwire.runs.access import Caller
 from yieldwire.runs.start import StartRequest
@@ -29,6 +30,11 @@ class Verbs(Following, Protocol):
     @property
     def registry(self) -> Registry:
         """The application's actions."""
+        ...
+
+    @property
+    def run_limits(self) -> RunLimits:
+        """The limits for one run."""
         ...
 
     async def get(self, run_id: str, caller: Caller, verb: Verb = ...) -> RunRecord:

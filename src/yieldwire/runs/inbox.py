@@ -11,7 +11,6 @@ from typing import Any, Protocol
 from weakref import WeakValueDictionary
 
 from yieldwire.actions.message import MessageType
-from yieldwire.actions.registry import Registry
 from yieldwire.actions.upload import Uploads
 from yieldwire.errors import (
     AlreadyAnswered,
@@ -24,16 +23,15 @@ from yieldwire.errors import (
     StoreError,
     YieldwireError,
 )
-from yieldwire.executors import RunLimits
 from yieldwire.log.attachment import Attachment, attachment_of, new_token, repeats
 from yieldwire.log.message import Message
-from yieldwire.log.run import RunRecord, Verb
-from yieldwire.log.snapshot import Fold, iso_time
+from yieldwire.log.run import RunRecord
+from yieldwire.log.snapshot import iso_time
 from yieldwire.runs.access import Caller
 from yieldwire.runs.blocking import carry_out
 from yieldwire.runs.files import RunFiles, keep
+from yieldwire.runs.handle import Verbs
 from yieldwire.runs.start import uploads_in
-from yieldwire.stores import RunStore
 from yieldwire.stores.blobs import RunBlobs
 from yieldwire.tasks import Tasks
 
@@ -47,39 +45,14 @@ class Owning(Protocol):
         ...
 
 
-class Keeping(Protocol):
+class Keeping(Verbs, Protocol):
     """What inboxes need of the application."""
 
-    @property
-    def store(self) -> RunStore:
-        """Where runs are kept."""
-        ...
-
-    @property
-    def registry(self) -> Registry:
-        """The application's actions."""
-        ...
-
-    @property
-    def run_limits(self) -> RunLimits:
-        """The limits for one run."""
-        ...
-
-    @property
-    def files(self) -> RunFiles:
-        """The files of its runs."""
-        ...
+    files: RunFiles
+    """The files of its runs."""
 
     async def ready(self) -> Owning:
         """Return what is open. The first call opens the application."""
-        ...
-
-    async def get(self, run_id: str, caller: Caller, verb: Verb = ...) -> RunRecord:
-        """Return a run if ``caller`` is allowed to do ``verb`` to it."""
-        ...
-
-    async def fold(self, run_id: str) -> Fold:
-        """Return the state of the run's log."""
         ...
 
 
