@@ -22,10 +22,9 @@ class Presence:
         "_clock",
         "_has_come",
         "_has_held",
-        "_has_left",
         "_held_until",
         "_id",
-        "_is_needed",
+        "_is_present",
         "_store",
         "_watch",
         "run",
@@ -40,8 +39,10 @@ class Presence:
         """The run when the caller's request arrived; ``None`` if Python code reads."""
         self._store, self._clock, self._watch = store, clock, watch
         self._id: str | None = None
-        self._is_needed, self._held_until = is_needed, 0.0 if is_needed else math.inf
-        self._has_come = self._has_held = self._has_left = False
+        self._held_until = 0.0 if is_needed else math.inf
+        self._has_come = self._has_held = False
+        self._is_present = is_needed
+        """Whether the store must be told when it leaves."""
 
     @property
     def id(self) -> str:
@@ -60,7 +61,7 @@ class Presence:
         """Keep the run attached for a while longer than until the next tick."""
         now = self._clock.monotonic()
         if now + tick > self._held_until:
-            self._held_until, self._has_held, self._has_left = now + 3 * tick, True, False
+            self._held_until, self._has_held, self._is_present = now + 3 * tick, True, True
             try:
                 await self._store.hold(self.run_id, self.id, seconds=3 * tick)
             except StoreError:
@@ -73,18 +74,14 @@ class Presence:
 
     def _need_no_more(self) -> None:
         """Note that the run has ended, and needs no readers."""
-        self._has_left = not self._has_held
+        self._is_present = self._has_held
 
     async def _go(self) -> None:
         """Report that this reader has gone. Calling it again has no effect."""
         if self._has_come:
             self._has_come = False
             self._watch.reader_left(self.run_id, self.id)
-        if self._has_left:
-            return
-        self._has_left = True
-        if not self._is_needed:
-            return
-        self._held_until = 0.0
-        with suppress(StoreError):  # then it counts as present until its time is over
-            await self._store.hold(self.run_id, self.id, seconds=0)
+        if self._is_present:
+            self._is_present, self._held_until = False, 0.0
+            with suppress(StoreError):  # then it counts as present until its time is over
+                await self._store.hold(self.run_id, self.id, seconds=0)
