@@ -24,7 +24,12 @@ RETRY_MS: Final = (500, 1500)
 """A reader that is asked to reconnect does so after a random time between these."""
 
 
-def stream_head(encoder: Encoder, headers: Headers) -> Headers:
+def retry_ms() -> int:
+    """Return when a reader reconnects, so that not all of them do at the same time."""
+    return random.randint(*RETRY_MS)  # noqa: S311
+
+
+def stream_head(encoder: Encoder, headers: Headers = ()) -> Headers:
     """Return the headers of a stream."""
     kind = (b"content-type", encoder.media_type.encode())
     return [kind, NO_STORE, (b"x-accel-buffering", b"no"), *headers]
@@ -144,7 +149,7 @@ class Streaming:
         return True
 
     async def _say_farewell(self) -> None:
-        farewell = self._encoder.farewell(random.randint(*RETRY_MS))  # noqa: S311
+        farewell = self._encoder.farewell(retry_ms())
         if farewell is None:
             raise BrokenOff("The stream ends before the run does.")
         await self._send(self._ahead + farewell, more=False)

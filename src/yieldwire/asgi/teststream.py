@@ -6,15 +6,14 @@ this.
 """
 
 import asyncio
-import random
 from typing import Final
 
 from pydantic_core import to_json
 
-from yieldwire.asgi.exchange import NO_STORE, Exchange
+from yieldwire.asgi.exchange import Exchange
 from yieldwire.asgi.negotiation import SSE, Formats, seconds
 from yieldwire.asgi.site import Site
-from yieldwire.asgi.streaming import RETRY_MS
+from yieldwire.asgi.streaming import retry_ms, stream_head
 from yieldwire.codecs.sse import SSEEncoder
 from yieldwire.errors import RateLimited
 from yieldwire.runs.access import Caller
@@ -52,8 +51,7 @@ async def answer_test_stream(site: Site, exchange: Exchange, caller: Caller) -> 
 
 async def _stream(site: Site, exchange: Exchange, silence: float) -> None:
     encoder = SSEEncoder()
-    kind = (b"content-type", encoder.media_type.encode())
-    await exchange.send_head(200, [kind, NO_STORE, (b"x-accel-buffering", b"no")])
+    await exchange.send_head(200, stream_head(encoder))
     if exchange.method == "HEAD":
         await exchange.send_body(b"")
         return
@@ -64,7 +62,7 @@ async def _stream(site: Site, exchange: Exchange, silence: float) -> None:
     if await _is_silent(site, silence):
         await exchange.send_body(_frame(site, FRAMES + 1))
     else:
-        await exchange.send_body(encoder.farewell(random.randint(*RETRY_MS)))  # noqa: S311
+        await exchange.send_body(encoder.farewell(retry_ms()))
 
 
 def _frame(site: Site, number: int) -> bytes:

@@ -5,7 +5,6 @@ run that changes more often than that is told once a second.
 """
 
 import asyncio
-import random
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, suppress
 from typing import Final
@@ -13,10 +12,10 @@ from typing import Final
 from pydantic_core import to_json
 
 from yieldwire.asgi.disconnect import check_connected
-from yieldwire.asgi.exchange import NO_STORE, Exchange
+from yieldwire.asgi.exchange import Exchange
 from yieldwire.asgi.negotiation import NDJSON, SSE, Format, Formats, flag
 from yieldwire.asgi.site import Site
-from yieldwire.asgi.streaming import RETRY_MS
+from yieldwire.asgi.streaming import retry_ms, stream_head
 from yieldwire.codecs.ndjson import NDJSONEncoder
 from yieldwire.codecs.sse import SSEEncoder
 from yieldwire.errors import Json, NotFound, StoreError, YieldwireError
@@ -70,8 +69,7 @@ async def _stream(
     site: Site, exchange: Exchange, caller: Caller, query: Query, wanted: Format
 ) -> None:
     encoder = NDJSONEncoder() if wanted is NDJSON else SSEEncoder()
-    kind = (b"content-type", encoder.media_type.encode())
-    await exchange.send_head(200, [kind, NO_STORE, (b"x-accel-buffering", b"no")])
+    await exchange.send_head(200, stream_head(encoder))
     quiet, keepalive = 0.0, site.app.timing.keepalive
     is_first = True
     async with aclosing(changes(site, exchange, caller, query)) as every:
@@ -87,7 +85,7 @@ async def _stream(
             else:
                 continue
             await exchange.within_time(exchange.send_body(body, more=True))
-    await exchange.send_body(encoder.farewell(random.randint(*RETRY_MS)))  # noqa: S311
+    await exchange.send_body(encoder.farewell(retry_ms()))
 
 
 async def changes(

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import math
-import random
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from yieldwire.asgi.requestlimits import Allowance
 from yieldwire.asgi.route import Route
 from yieldwire.asgi.servers import is_servers_own_socket
 from yieldwire.asgi.site import Site
-from yieldwire.asgi.streaming import RETRY_MS
+from yieldwire.asgi.streaming import retry_ms
 from yieldwire.asgi.websocket.channel import MORE_BYTES, Channel, Write
 from yieldwire.asgi.websocket.handshake import Handshake
 from yieldwire.asgi.websocket.message import (
@@ -152,7 +151,7 @@ class Socket:
         if self._answering:
             await asyncio.wait(self._answering)
         if self._speech.is_native:
-            await self._write(text_of({"retryMs": random.randint(*RETRY_MS)}))  # noqa: S311
+            await self._write(text_of({"retryMs": retry_ms()}))
         self.end(CloseCode.RESTART)
 
     # From the client.
