@@ -98,12 +98,10 @@ class RunFiles:
 
     async def forget(self, run_ids: Sequence[str]) -> None:
         """Delete the files of runs that will have no further attempt, and of messages to them."""
-        if run_ids and not self._has_none:
-            await carry_out(partial(self._forget, frozenset(run_ids)))
-
-    def _forget(self, run_ids: frozenset[str]) -> None:
+        if not run_ids or self._has_none:
+            return
         try:
-            self.blobs.forget(run_ids)
+            await carry_out(partial(self.blobs.forget, frozenset(run_ids)))
         except OSError as exc:
             logger.warning("cannot search for files of runs that have ended: %s", exc)
 

@@ -217,7 +217,7 @@ class Inboxes:
         if not files:
             return await self._send(address, message)
         tasks = (await self._app.ready()).tasks
-        async with self._turn(address.run_id):
+        async with self._turns.setdefault(address.run_id, asyncio.Lock()):
             known = await self._known(address.run_id, message, attachment.size)
             if known is not None:
                 return known
@@ -233,12 +233,6 @@ class Inboxes:
         if isinstance(outcome, YieldwireError):
             raise outcome
         return outcome
-
-    def _turn(self, run_id: str) -> asyncio.Lock:
-        turn = self._turns.get(run_id)
-        if turn is None:
-            turn = self._turns[run_id] = asyncio.Lock()
-        return turn
 
     async def _known(self, run_id: str, message: Message, size: int = 0) -> Message | None:
         """Return the accepted message that a message with files repeats.
