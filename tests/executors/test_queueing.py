@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from io import BytesIO
 from pathlib import Path
 from typing import Any, ClassVar
@@ -13,10 +13,12 @@ from yieldwire import Context, Retry, Timing, Upload
 from yieldwire.actions.declare import Declare
 from yieldwire.app import App
 from yieldwire.errors import InvalidAction, RunCancelled, StoreError, UsageError
+from yieldwire.executors.queueing import QueueWorker
 from yieldwire.log.run import RunRecord, Status
 from yieldwire.stores import Reach, RunStore
 from yieldwire.stores.memory import MemoryStore
 from yieldwire.stores.sqlite import SQLiteStore
+from yieldwire.tasks import Tasks
 from yieldwire.testing.contract.harness import SOON
 
 QUIET = Timing(sweep_every=0.05, lease=1.0, grace=0.5)
@@ -302,3 +304,25 @@ def test_a_file_that_no_worker_could_read_is_refused_at_the_opening() -> None:
         UsageError, match="length: its input takes a file, which this store does not"
     ):
         asyncio.run(app.open())
+
+
+async def test_taking_runs_can_be_cancelled_and_begun_again(
+    tmp_path: Path, world: World, stack: AsyncExitStack
+) -> None:
+    web = await opened(stack, application(SQLiteStore(tmp_path / "runs.db"), world))
+    delivered, tasks = asyncio.Queue[str](), Tasks()
+
+    async def deliver(run: RunRecord) -> None:
+        delivered.put_nowait(run.id)
+
+    queue = QueueWorker(web.store, deliver, queues=lambda: ["slow"], slots=dict, concurrency=1)
+    for _ in range(2):
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0.01):  # there is nothing to take
+                await queue.work(tasks)
+    run = await web.start(web.registry.action_named("wait"), {"number": 1})
+
+    async with asyncio.timeout(SOON), asyncio.TaskGroup() as group:
+        working = group.create_task(queue.work(tasks))
+        assert await delivered.get() == run.id
+        working.cancel()

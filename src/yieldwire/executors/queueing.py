@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import suppress
+from dataclasses import KW_ONLY, dataclass
 from typing import Final
 
 from yieldwire.errors import StoreError, Unavailable
@@ -23,12 +24,13 @@ LONGEST_PAUSE: Final = 10.0
 logger: Final = logging.getLogger("yieldwire.worker")
 
 
+@dataclass(frozen=True, slots=True)
 class QueueWorker:
     """Takes runs and delivers them, in the order that the store gives, until it is cancelled.
 
     A run that is taken just then waits again after ``lease`` seconds.
 
-    Args:
+    Attributes:
         store: Where the runs wait.
         deliver: Executes a run, or has another process do so.
         queues: Returns the queues to take from.
@@ -37,41 +39,35 @@ class QueueWorker:
         lease: Seconds within which a process claims the run.
     """
 
-    def __init__(
-        self,
-        store: Queue,
-        deliver: Callable[[RunRecord], Awaitable[None]],
-        *,
-        queues: Callable[[], Collection[str]],
-        slots: Callable[[], Mapping[str, Slots]],
-        concurrency: int,
-        lease: float = CLAIM_WITHIN,
-    ) -> None:
-        self._store, self._deliver, self._queues, self._slots = store, deliver, queues, slots
-        self._lease = lease
-        self._free = asyncio.Semaphore(concurrency)
+    store: Queue
+    deliver: Callable[[RunRecord], Awaitable[None]]
+    _: KW_ONLY
+    queues: Callable[[], Collection[str]]
+    slots: Callable[[], Mapping[str, Slots]]
+    concurrency: int
+    lease: float = CLAIM_WITHIN
 
     async def work(self, tasks: Tasks) -> None:
         """Take runs, and deliver each in one of ``tasks``."""
-        pause = FIRST_PAUSE
+        free, pause = asyncio.Semaphore(self.concurrency), FIRST_PAUSE
         while True:
-            await self._free.acquire()
+            await free.acquire()
             try:
-                run = await self._store.take(
-                    self._queues(), slots=self._slots(), lease=self._lease, wait=TAKE_WAIT
+                run = await self.store.take(
+                    self.queues(), slots=self.slots(), lease=self.lease, wait=TAKE_WAIT
                 )
             except StoreError as exc:
-                self._free.release()
+                free.release()
                 logger.warning("no run can be taken, which is tried again: %s", exc)
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE)
                 continue
             pause = FIRST_PAUSE
             if run is None:
-                self._free.release()
+                free.release()
             else:
-                tasks.own(self._hand_out(run), lambda _: self._free.release())
+                tasks.own(self._hand_out(run), lambda _: free.release())
 
     async def _hand_out(self, run: RunRecord) -> None:
         with suppress(Unavailable):  # this process stops; the run waits again
-            await self._deliver(run)
+            await self.deliver(run)
