@@ -1,11 +1,10 @@
 """Many calls of one action: some at a time, their results as they come."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar, cast
 
-from yieldwire.actions.start import Call
 from yieldwire.errors import UsageError
 from yieldwire.log.chunks import Progress
 
@@ -29,7 +28,7 @@ class Batch(Generic[T]):
     """
 
     def __init__(
-        self, calls: Sequence[Callable[[], Call[T]]], spawn: Spawner, concurrency: int
+        self, calls: Sequence[Callable[[], Awaitable[T]]], spawn: Spawner, concurrency: int
     ) -> None:
         if concurrency < 1:
             raise UsageError(f"concurrency= is at least 1, not {concurrency}.")
@@ -50,11 +49,11 @@ class Batch(Generic[T]):
             YieldwireError: If one cannot be started.
         """
         waiting = iter(self._calls)
-        running: set[asyncio.Task[_Outcome[T]]] = set()
+        running: set[asyncio.Task[CallOutcome[T]]] = set()
         try:
             while True:
                 while len(running) < self._concurrency and (call := next(waiting, None)):
-                    running.add(self._spawn(_outcome_of(call())))
+                    running.add(self._spawn(outcome_of(call)))
                 if not running:
                     return
                 done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
@@ -68,21 +67,25 @@ class Batch(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
-class _Outcome(Generic[T]):
+class CallOutcome(Generic[T]):
     """A result, or the error instead of one."""
 
     result: T | None = None
     error: Exception | None = None
 
     def get(self) -> T:
+        """Return the result, or raise the error."""
         if self.error is not None:
             raise self.error
         return cast("T", self.result)
 
 
-async def _outcome_of(call: Call[T]) -> _Outcome[T]:
-    # An exception that leaves a task of the group would end the whole run.
+async def outcome_of(call: Callable[[], Awaitable[T]]) -> CallOutcome[T]:
+    """Return what a call ends with, in a task that no exception must leave.
+
+    One that leaves a task of the run's group would end the whole run.
+    """
     try:
-        return _Outcome(await call.result())
-    except Exception as exc:  # noqa: BLE001 - raised where the batch is iterated
-        return _Outcome(error=exc)
+        return CallOutcome(await call())
+    except Exception as exc:  # noqa: BLE001 - raised where the outcome is taken
+        return CallOutcome(error=exc)

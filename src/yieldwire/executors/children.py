@@ -5,13 +5,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
-from typing import Any, Final, Protocol, TypeVar, cast
+from typing import Any, Final, Protocol, TypeVar
 
-from yieldwire.actions.batch import Batch, Spawner
+from yieldwire.actions.batch import Batch, CallOutcome, Spawner, outcome_of
 from yieldwire.actions.context import Context, RequestFacts
 from yieldwire.actions.run import Run
 from yieldwire.actions.runnable import Runnable
-from yieldwire.actions.start import Call, Starter, StartOptions, input_of
+from yieldwire.actions.start import Starter, StartOptions, input_of, result_of
 from yieldwire.errors import LimitExceeded, UsageError
 from yieldwire.executors import Holder, RunLimits
 from yieldwire.log.run import RunRecord
@@ -44,11 +44,6 @@ class NewChild:
 class Families(Protocol):
     """What attempts need of the application, to start other runs and to stop them."""
 
-    @property
-    def limits(self) -> RunLimits:
-        """How many runs a run can start, and how deep."""
-        ...
-
     def own(self, action: Any, /) -> Runnable[..., Any, Any]:  # noqa: ANN401 - anything can be passed
         """Return ``action``; raise `UsageError` if it is not one of the application's."""
         ...
@@ -73,8 +68,10 @@ class Families(Protocol):
 class ChildRuns:
     """Starts the children of one run for one attempt at it."""
 
-    def __init__(self, families: Families, parent: Holder, facts: Mapping[str, Any]) -> None:
-        self._families, self._parent = families, parent
+    def __init__(
+        self, families: Families, parent: Holder, facts: Mapping[str, Any], limits: RunLimits
+    ) -> None:
+        self._families, self._parent, self._limits = families, parent, limits
         self._facts: RequestFacts = facts["request"]
         self._depth: int = facts.get("depth", 0)
         self._places = count(1)
@@ -109,20 +106,19 @@ class ChildRuns:
         child = NewChild(
             action=action, data=data, name=name, facts=self._facts, depth=self._depth + 1
         )
-        starting = self._parent.own(self._tried(child))
+        begin = partial(self._families.begin, self._parent.run, child)
+        starting: asyncio.Task[CallOutcome[Run[Any]]] = self._parent.own(outcome_of(begin))
         try:
             outcome = await asyncio.shield(starting)
         except asyncio.CancelledError:
             if is_followed:
                 starting.add_done_callback(self._leave_started)
             raise
-        if isinstance(outcome, Exception):
-            raise outcome
-        return cast("Run[T]", outcome)
+        return outcome.get()
 
     def _check_limits(self, action: Runnable[..., Any, Any]) -> None:
         self._begun += 1
-        most, deepest = self._families.limits.max_children, self._families.limits.max_depth
+        most, deepest = self._limits.max_children, self._limits.max_depth
         if self._begun > most:
             raise LimitExceeded(
                 f"A run can start at most {most} other runs (RunLimits.max_children)."
@@ -133,14 +129,8 @@ class ChildRuns:
                 "(RunLimits.max_depth); does an action call itself without an end?"
             )
 
-    async def _tried(self, child: NewChild) -> Run[Any] | Exception:
-        try:
-            return await self._families.begin(self._parent.run, child)
-        except Exception as exc:  # noqa: BLE001 - raised where it is awaited
-            return exc
-
-    def _leave_started(self, starting: "asyncio.Task[Run[Any] | Exception]") -> None:
-        if not starting.cancelled() and isinstance(run := starting.result(), Run):
+    def _leave_started(self, starting: "asyncio.Task[CallOutcome[Run[Any]]]") -> None:
+        if not starting.cancelled() and (run := starting.result().result) is not None:
             self._leave(run.id)
 
     def _leave(self, run_id: str) -> None:
@@ -159,13 +149,14 @@ class ChildRuns:
         """Return a batch of children, one for each input; ``spawn`` owns their tasks."""
         action, place = self.own(action), self.next_place()
         calls = [
-            partial(self._call, action, given, f"{place}.{n}") for n, given in enumerate(inputs, 1)
+            partial(self._run, action, given, f"{place}.{n}") for n, given in enumerate(inputs, 1)
         ]
         return Batch(calls, spawn, concurrency)
 
-    def _call(self, action: Runnable[..., Any, T], given: object, name: str) -> Call[T]:
+    async def _run(self, action: Runnable[..., Any, T], given: object, name: str) -> T:
         data = input_of(action, (given,), {})
-        return Call(self.begin(action, data, name, is_followed=True), self._leave)
+        run = await self.begin(action, data, name, is_followed=True)
+        return await result_of(run, self._leave)
 
 
 class _Starting:

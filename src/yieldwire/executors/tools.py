@@ -85,8 +85,8 @@ class Tools(ABC):
     def children(self) -> ChildRuns:
         """Starts other runs for this one."""
         if self._children is None:
-            families, facts = self._services.families, self._work.context
-            self._children = ChildRuns(families, self, facts)
+            services, facts = self._services, self._work.context
+            self._children = ChildRuns(services.families, self, facts, services.limits)
         return self._children
 
     def thread(self, name: str, /) -> Thread:

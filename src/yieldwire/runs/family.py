@@ -31,7 +31,6 @@ class Family:
 
     def __init__(self, app: Verbs) -> None:
         self._app = app
-        self.limits: Final = app.run_limits
 
     def own(self, action: Any, /) -> Action[..., Any, Any]:  # noqa: ANN401 - anything can be passed
         """Return ``action``; raise `UsageError` if it is not one of the application's."""
