@@ -35,8 +35,6 @@ class Audience(Backpressure):
 
     __slots__ = ("__weakref__", "_only", "_waiting", "is_live", "seq")
 
-    furthest: int
-
     def __init__(self) -> None:
         super().__init__(sys.maxsize)
         self.seq: int = 0
@@ -103,9 +101,6 @@ class Audience(Backpressure):
         if len(readers) > after:
             # That many take a while, so others get a turn in between.
             asyncio.get_running_loop().call_soon(self._serve, block, readers, after)
-        is_sent = False
-        for reader in readers[first:after]:
-            if reader.deliver(block):
-                is_sent = True
-        if is_sent and block.last > self.furthest:
+        are_sent = [reader.deliver(block) for reader in readers[first:after]]
+        if any(are_sent) and block.last > self.furthest:
             self.reached(block.last)

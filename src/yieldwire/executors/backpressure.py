@@ -55,9 +55,7 @@ class Backpressure:
             self._unread, self._ahead = None, 0
             return False
         self._ahead += size
-        if self._unread is None:
-            self._unread = []
-        unread = self._unread
+        self._unread = unread = self._unread or []
         if unread and (both := unread[-1][1] + size) <= self._limit // MARKS:
             unread[-1] = seq, both  # small ones share a mark
         else:
@@ -77,15 +75,12 @@ class Backpressure:
     def reached(self, seq: int) -> None:
         """Record that a reader has sent everything up to ``seq``, as the first one."""
         self.furthest = seq
-        if not self._unread:
+        unread = self._unread
+        if not unread:
             return
-        read = 0
-        for last, size in self._unread:
-            if last > seq:
-                break
-            self._ahead -= size
-            read += 1
-        self._unread = self._unread[read:] or None
+        while unread and unread[0][0] <= seq:
+            self._ahead -= unread.pop(0)[1]
+        self._unread = unread or None
         if self._ahead <= self._limit:
             self._release()
 
@@ -101,8 +96,7 @@ class Backpressure:
     def close(self) -> None:
         """Stop pausing the run: its end waits for nobody."""
         self._limit = sys.maxsize
-        if self._room is not None:
-            self._release()
+        self._release()
 
     def _release(self) -> None:
         if self._room is not None:
