@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from typing import Annotated, Final
 
-from yieldwire.errors import InvalidAction, MissingDependency, UsageError
+from yieldwire.errors import MissingDependency, UsageError
 from yieldwire.executors.engine import CLAIM_WITHIN, Jobs, Schedule, key_of
 from yieldwire.log.run import RunRecord
 from yieldwire.setting import Rule, SomeSeconds, settings
@@ -66,9 +66,6 @@ class Docket:
         self.claim_within = claim_within
         self._lost_after = timedelta(seconds=lost_after)
         self._schedules: list[Schedule] = []
-        self._dockets: dict[str, docket.Docket] = {}
-        self._stack = AsyncExitStack()
-        self._slots, self._opening = asyncio.Semaphore(), asyncio.Lock()
 
     def bind(self, jobs: Jobs, /) -> None:
         """Give what is delivered to ``jobs``.
@@ -89,15 +86,14 @@ class Docket:
         try:
             docket.Cron(schedule.cron)
         except Exception as exc:
-            raise InvalidAction(
-                f"{schedule.action}: docket does not understand schedule={schedule.cron!r}: {exc}."
-            ) from exc
+            raise schedule.refused_by("docket", exc) from exc
         self._schedules.append(schedule)
 
     @asynccontextmanager
     async def connected(self) -> AsyncGenerator[None, None]:
         """Connect to the server when a queue is used first, until the context ends."""
-        self._dockets, self._opening = {}, asyncio.Lock()
+        self._dockets: dict[str, docket.Docket] = {}
+        self._opening = asyncio.Lock()
         async with AsyncExitStack() as self._stack:
             yield
 

@@ -11,7 +11,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from yieldwire.errors import StoreError, Unavailable
+from yieldwire.errors import InvalidAction, StoreError, Unavailable
 from yieldwire.log.run import RunRecord
 
 CLAIM_WITHIN: Final = 60.0
@@ -33,6 +33,12 @@ class Schedule:
     action: str
     queue: str
     cron: str
+
+    def refused_by(self, engine: str, exc: Exception) -> InvalidAction:
+        """Return the error for times that an engine does not understand, as ``exc`` says."""
+        return InvalidAction(
+            f"{self.action}: {engine} does not understand schedule={self.cron!r}: {exc}."
+        )
 
 
 class Jobs(Protocol):

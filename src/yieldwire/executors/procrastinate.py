@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Collection
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Annotated, Final
 
-from yieldwire.errors import InvalidAction, MissingDependency, UsageError
+from yieldwire.errors import MissingDependency, UsageError
 from yieldwire.executors.engine import AGAIN, CLAIM_WITHIN, Jobs, Schedule, key_of
 from yieldwire.log.run import RunRecord
 from yieldwire.setting import SomeSeconds, instance, settings
@@ -89,10 +89,7 @@ class Procrastinate:
         try:
             _ = register(task, schedule.cron, schedule.action, options).croniter
         except ValueError as exc:
-            raise InvalidAction(
-                f"{schedule.action}: procrastinate does not understand "
-                f"schedule={schedule.cron!r}: {exc}."
-            ) from exc
+            raise schedule.refused_by("procrastinate", exc) from exc
 
     @asynccontextmanager
     async def connected(self) -> AsyncGenerator[None, None]:
@@ -133,10 +130,8 @@ class Procrastinate:
         }
         async with asyncio.TaskGroup() as group:
             looking = group.create_task(self._look_after_lost_jobs())
-            try:
-                await self._app.run_worker_async(**options)
-            finally:
-                looking.cancel()
+            await self._app.run_worker_async(**options)
+            looking.cancel()
 
     async def _look_after_lost_jobs(self) -> None:
         manager = self._app.job_manager
