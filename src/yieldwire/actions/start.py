@@ -13,7 +13,6 @@ from typing import (
     Generic,
     NamedTuple,
     ParamSpec,
-    Protocol,
     TypeVar,
     overload,
 )
@@ -84,20 +83,6 @@ def _seconds_at(time: Any) -> float:  # noqa: ANN401 - anything can be passed
 
 def _later(time: float, now: float) -> float | None:
     return time if time > now else None
-
-
-class Starting(Protocol):
-    """Starts runs: an application, or a run that starts others."""
-
-    def own(self, action: Any, /) -> Runnable[..., Any, Any]:  # noqa: ANN401 - anything can be passed
-        """Return ``action``; raise `UsageError` if it is not one of the application's."""
-        ...
-
-    async def begin(
-        self, action: Runnable[..., Any, T], data: object, options: "StartOptions", /
-    ) -> Run[T]:
-        """Start a detached run."""
-        ...
 
 
 class Call(Coroutine[Any, Any, Run[T]]):
@@ -207,12 +192,17 @@ class Starter(Generic[K]):
 
     def __init__(
         self,
-        starts: Starting,
+        own: Callable[[Any], Runnable[..., Any, Any]],
+        start: Callable[[Any, object, StartOptions], Coroutine[Any, Any, Run[Any]]],
         options: StartOptions | None = None,
         *,
         leave: Leave | None = None,
     ) -> None:
-        self._starts, self._options = starts, options
+        """Take what starts a detached run of an action that ``own`` accepts.
+
+        ``own`` raises `UsageError` if the action is not one of the application's.
+        """
+        self._own, self._start, self._options = own, start, options
         self.leave: Final = leave
         """What is done about a run that is left before its end."""
 
@@ -240,7 +230,7 @@ class Starter(Generic[K]):
             >>> run = await start(report, month="May")  # doctest: +SKIP
         """
         options = StartOptions(owner, key, webhook, delay, start_at)
-        return Starter(self._starts, options, leave=self.leave)
+        return Starter(self._own, self._start, options, leave=self.leave)
 
     @overload
     def __call__(
@@ -326,11 +316,11 @@ class Starter(Generic[K]):
         return Call(self._begin(action, args, input), self.leave)
 
     async def _begin(self, action: Any, args: tuple[Any, ...], named: dict[str, Any]) -> Run[Any]:  # noqa: ANN401 - anything can be passed
-        action = self._starts.own(action)
+        action = self._own(action)
         options = self._options
         if options is None:
             options = _options_in(action, args, named)
-        return await self._starts.begin(action, input_of(action, args, named), options)
+        return await self._start(action, input_of(action, args, named), options)
 
 
 def _options_in(

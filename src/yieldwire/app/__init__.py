@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Annotated, Any, Final, TypeVar
 
 from yieldwire.actions.action import Action
@@ -39,7 +40,7 @@ from yieldwire.log.snapshot import Fold
 from yieldwire.runs.access import Access, Caller, Grant, authorize, check_expiry
 from yieldwire.runs.family import Family
 from yieldwire.runs.files import RunFiles
-from yieldwire.runs.handle import DetachedStarting, Runs
+from yieldwire.runs.handle import Runs, start_detached
 from yieldwire.runs.inbox import Inboxes
 from yieldwire.runs.inputs import Inputs
 from yieldwire.runs.places import Places
@@ -157,7 +158,7 @@ class App:
         self.produce: Final = producing.produce
         blocking = BlockingProducing(producing, open=self.open, close=self.close)
         self.produce_blocking: Final = blocking.produce
-        self.start: Final = Starter[Context](DetachedStarting(self))
+        self.start: Final = Starter[Context](self.registry.own, partial(start_detached, self))
 
     async def open(self) -> None:
         """Open resources and start time-based maintenance; if it is open, this does nothing.

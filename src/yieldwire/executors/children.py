@@ -76,21 +76,36 @@ class ChildRuns:
         self._depth: int = facts.get("depth", 0)
         self._places = count(1)
         self._begun = 0
-        self.start: Final = Starter[Context](_Starting(self, is_followed=False))
+        self.start: Final = Starter[Context](families.own, self._start)
         """Starts a child that nobody needs to read."""
-        followed = _Starting(self, is_followed=True)
-        self.run: Final = Starter[Context](followed, leave=self._leave)
+        self.run: Final = Starter[Context](families.own, self._follow, leave=self._leave)
         """Starts a child that is stopped when the call is left before its end."""
 
-    def own(self, action: Any, /) -> Runnable[..., Any, Any]:  # noqa: ANN401 - anything can be passed
-        """Return ``action``; raise `UsageError` if it is not one of the application's."""
-        return self._families.own(action)
+    async def _start(
+        self, action: Runnable[..., Any, T], data: object, options: StartOptions
+    ) -> Run[T]:
+        return await self._begin(action, data, self._name_for(options), is_followed=False)
 
-    def next_place(self) -> str:
+    async def _follow(
+        self, action: Runnable[..., Any, T], data: object, options: StartOptions
+    ) -> Run[T]:
+        return await self._begin(action, data, self._name_for(options), is_followed=True)
+
+    def _name_for(self, options: StartOptions) -> str:
+        """Return a child's name: its key, or its place in the order of starts."""
+        if options.owner is not None:
+            raise UsageError("A child has the owner of its parent: leave out owner=.")
+        if options.webhook is not None:
+            raise UsageError("A child cannot name a webhook: leave out webhook=.")
+        if options.delay is not None or options.start_at is not None:
+            raise UsageError("A child starts at once: leave out delay= and start_at=.")
+        return self._next_place() if options.key is None else f":{options.key}"
+
+    def _next_place(self) -> str:
         """Return the place of the next start in the order of starts, as a child's name."""
         return str(next(self._places))
 
-    async def begin(
+    async def _begin(
         self, action: Runnable[..., Any, T], data: object, name: str, *, is_followed: bool
     ) -> Run[T]:
         """Start a child.
@@ -147,7 +162,7 @@ class ChildRuns:
         spawn: Spawner,
     ) -> Batch[T]:
         """Return a batch of children, one for each input; ``spawn`` owns their tasks."""
-        action, place = self.own(action), self.next_place()
+        action, place = self._families.own(action), self._next_place()
         calls = [
             partial(self._run, action, given, f"{place}.{n}") for n, given in enumerate(inputs, 1)
         ]
@@ -155,27 +170,5 @@ class ChildRuns:
 
     async def _run(self, action: Runnable[..., Any, T], given: object, name: str) -> T:
         data = input_of(action, (given,), {})
-        run = await self.begin(action, data, name, is_followed=True)
+        run = await self._begin(action, data, name, is_followed=True)
         return await result_of(run, self._leave)
-
-
-class _Starting:
-    """Starts children by their place in the order of starts, or by their key."""
-
-    def __init__(self, children: ChildRuns, *, is_followed: bool) -> None:
-        self._children, self._is_followed = children, is_followed
-
-    def own(self, action: Any, /) -> Runnable[..., Any, Any]:  # noqa: ANN401 - anything can be passed
-        return self._children.own(action)
-
-    async def begin(
-        self, action: Runnable[..., Any, T], data: object, options: StartOptions, /
-    ) -> Run[T]:
-        if options.owner is not None:
-            raise UsageError("A child has the owner of its parent: leave out owner=.")
-        if options.webhook is not None:
-            raise UsageError("A child cannot name a webhook: leave out webhook=.")
-        if options.delay is not None or options.start_at is not None:
-            raise UsageError("A child starts at once: leave out delay= and start_at=.")
-        name = self._children.next_place() if options.key is None else f":{options.key}"
-        return await self._children.begin(action, data, name, is_followed=self._is_followed)

@@ -7,7 +7,6 @@ from yieldwire.actions.action import Action
 from yieldwire.actions.context import RequestFacts
 from yieldwire.actions.registry import Registry
 from yieldwire.actions.run import Following, Run
-from yieldwire.actions.runnable import Runnable
 from yieldwire.actions.start import StartOptions
 from yieldwire.errors import NotFound
 from yieldwire.executors import RunLimits
@@ -54,31 +53,21 @@ class Verbs(Following, Protocol):
         ...
 
 
-class DetachedStarting:
-    """Starts detached runs for Python code of the server."""
-
-    def __init__(self, app: Verbs) -> None:
-        self._app = app
-
-    def own(self, action: Any, /) -> Action[..., Any, Any]:  # noqa: ANN401 - anything can be passed
-        """Return ``action``; raise `UsageError` if it is not one of the application's."""
-        return self._app.registry.own(action)
-
-    async def begin(
-        self, action: Runnable[..., Any, T], data: object, options: StartOptions, /
-    ) -> Run[T]:
-        """Start a detached run."""
-        request = StartRequest(
-            action=self.own(action),
-            caller=Caller(owner=options.owner),
-            facts=RequestFacts(method="PYTHON"),
-            data=data,
-            key=options.key,
-            detached=True,
-            webhook=options.webhook,
-            not_before=options.not_before(self._app.clock.now()),
-        )
-        return Run(self._app, await self._app.begin(request), action)
+async def start_detached(
+    app: Verbs, action: Action[..., Any, T], data: object, options: StartOptions, /
+) -> Run[T]:
+    """Start a detached run for Python code of the server."""
+    request = StartRequest(
+        action=action,
+        caller=Caller(owner=options.owner),
+        facts=RequestFacts(method="PYTHON"),
+        data=data,
+        key=options.key,
+        detached=True,
+        webhook=options.webhook,
+        not_before=options.not_before(app.clock.now()),
+    )
+    return Run(app, await app.begin(request), action)
 
 
 class Runs:
