@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from typing import Final, Protocol
 
 from yieldwire.app.opening import Opening
-from yieldwire.executors.children import ORPHANED
 from yieldwire.hooks import Watch
 from yieldwire.log.run import RunRecord, Status
 from yieldwire.runs.family import Family
@@ -38,10 +37,6 @@ class Sweepable(Protocol):
 
     async def ready(self) -> Opening:
         """Return the current opening."""
-        ...
-
-    async def cancel(self, run_id: str, reason: str = ...) -> RunRecord:
-        """Ask a run to stop."""
         ...
 
     async def forget(self, purged: Sequence[str], /) -> None:
@@ -82,9 +77,7 @@ class Sweeping:
             await app.ended(run)
             await app.family.end(run.id)
         elif run.status is Status.PENDING:
-            if await app.family.is_orphan(run):
-                await app.cancel(run.id, ORPHANED)
-            elif run.queue is None:
+            if not await app.family.stop_orphan(run) and run.queue is None:
                 await opening.enqueue(run.id)
         elif run.cancel_reason is not None:
             opening.worker.nudge(run.id, run.cancel_reason)

@@ -60,8 +60,8 @@ class Families(Protocol):
         """Ask all unfinished children of a run to stop."""
         ...
 
-    async def is_orphan(self, run: RunRecord, /) -> bool:
-        """Whether the run's parent has failed or was cancelled."""
+    async def stop_orphan(self, run: RunRecord, /) -> bool:
+        """Ask a run to stop if its parent has failed or was cancelled; return whether it has."""
         ...
 
 

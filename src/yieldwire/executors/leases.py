@@ -77,14 +77,10 @@ class LeaseKeeper:
 
     async def _is_stopped_as_orphan(self, run: RunRecord) -> bool:
         """Whether the run's parent has failed or was cancelled; then the record says it too."""
-        families = self._services.families
         try:
-            if run.parent is None or not await families.is_orphan(run):
-                return False
-            await families.stop(run.parent, run.id)
+            return await self._services.families.stop_orphan(run)
         except StoreError:
             return False  # the next heartbeat asks again
-        return True
 
     async def _see_stops(self) -> None:
         while True:

@@ -50,8 +50,7 @@ class Family:
         while run.parent == parent.id and run.cancel_reason == ORPHANED:
             life += 1  # an earlier attempt, or this one, has left it
             run = await self._begun(parent, child, life)
-        if run.parent == parent.id and not run.status.is_terminal and await self.is_orphan(run):
-            await self._app.cancel(run.id, ORPHANED)
+        if run.parent == parent.id and not run.status.is_terminal and await self.stop_orphan(run):
             raise RunCancelled(ORPHANED)
         return Run(self._app, run, action)
 
@@ -98,15 +97,18 @@ class Family:
             query = replace(query, before=page[-1].id)
         return found
 
-    async def is_orphan(self, run: RunRecord, /) -> bool:
-        """Whether the run's parent has failed or was cancelled."""
+    async def stop_orphan(self, run: RunRecord, /) -> bool:
+        """Ask a run to stop if its parent has failed or was cancelled; return whether it has."""
         if run.parent is None:
             return False
         try:
             parent = await self._app.store.get(run.parent)
         except NotFound:
             return False  # it ended long ago
-        return parent.status in {Status.FAILED, Status.CANCELLED}
+        is_orphan = parent.status in {Status.FAILED, Status.CANCELLED}
+        if is_orphan:
+            await self.stop(parent.id, run.id)
+        return is_orphan
 
 
 def _caller_of(parent: RunRecord) -> Caller:
