@@ -50,6 +50,7 @@ logger: Final = logging.getLogger("yieldwire.worker")
 
 TICK: Final = 15.0
 """Seconds between two signals that a run with an open question needs no other reader."""
+_NOTHING: Final[Any] = object()
 _PAUSE: Final = 0.1
 """Seconds before an inbox is read again that has answered early with nothing."""
 
@@ -117,10 +118,13 @@ class Conversation:
         for kind in self._action.asks.values():
             if kind.annotation == question.kind:
                 return kind
-        name = getattr(question.kind, "__name__", question.kind)
-        raise UsageError(
-            f"{self._action.name} asks for {name}, which it does not declare: write "
-            f"@actions.action(asks={name})."
+        raise self._undeclared("asks for", "asks", question.kind)
+
+    def _undeclared(self, does: str, option: str, kind: object) -> UsageError:
+        name = getattr(kind, "__name__", kind)
+        return UsageError(
+            f"{self._action.name} {does} {name}, which it does not declare: write "
+            f"@actions.action({option}={name})."
         )
 
     async def _ask(
@@ -187,11 +191,7 @@ class Conversation:
     def receive(self, kind: object, timeout: float | None) -> Coroutine[Any, Any, Any]:
         """Return the next message; ``None`` if the time or the action's function is over."""
         _check_in_loop("a message", "receive")
-        return self._receive(self._inbox_of(kind), timeout)
-
-    async def _receive(self, kind: MessageType[Any], timeout: float | None) -> Any:  # noqa: ANN401 - as declared
-        found = await self._next(kind, timeout)
-        return None if found is None else found[0]
+        return self._next(self._inbox_of(kind), timeout, None)
 
     def inbox(self, kind: object) -> AsyncGenerator[Any, None]:
         """Yield every message, until the action's function is over."""
@@ -199,8 +199,8 @@ class Conversation:
         return self._inbox(self._inbox_of(kind))
 
     async def _inbox(self, kind: MessageType[Any]) -> AsyncGenerator[Any, None]:
-        while (found := await self._next(kind, None)) is not None:
-            yield found[0]
+        while (value := await self._next(kind, None, _NOTHING)) is not _NOTHING:
+            yield value
 
     def blocking_inbox(self, kind: object) -> Iterator[Any]:
         """Do the same in the thread of a blocking action."""
@@ -210,41 +210,37 @@ class Conversation:
     def _inbox_of(self, kind: object) -> MessageType[Any]:
         declared = self._action.inbox
         if declared is None or declared.annotation != kind:
-            name = getattr(kind, "__name__", kind)
-            raise UsageError(
-                f"{self._action.name} receives {name}, which it does not declare: write "
-                f"@actions.action(inbox={name})."
-            )
+            raise self._undeclared("receives", "inbox", kind)
         return declared
 
-    async def _next(self, kind: MessageType[Any], timeout: float | None) -> tuple[Any] | None:
+    async def _next(self, kind: MessageType[Any], timeout: float | None, over: object) -> Any:  # noqa: ANN401 - as declared
+        """Return the next message; ``over`` if the time or the action's function is over."""
         until = None if timeout is None else self._loop.time() + timeout
         if not self._messages:
             await self._look(0.0)
         with self._waiting():
             while True:
                 while self._messages:
-                    if (found := await self._first(kind)) is not None:
-                        return found
+                    if (value := await self._first(kind)) is not _NOTHING:
+                        return value
                 left = None if until is None else until - self._loop.time()
                 if self._has_ended or not await _is_done(self._news, left):
-                    return None
+                    return over
 
-    async def _first(self, kind: MessageType[Any]) -> tuple[Any] | None:
+    async def _first(self, kind: MessageType[Any]) -> Any:  # noqa: ANN401 - as declared
         """Take the first message, and return its value unless it is not valid."""
-        message = self._messages[0]
-        found: tuple[Any] | None = None
+        message, value = self._messages[0], _NOTHING
         try:
-            found = (await self._unpacking.value(kind, message.data),)
+            value = await self._unpacking.value(kind, message.data)
         except ValidationFailed:
             extra = {"run_id": self._run.id}
             logger.warning("a message is ignored: it is not valid now", extra=extra)
         # Taken only now, so that none is lost if this is cancelled while its files are opened.
         if message not in self._messages:
-            return None  # another receiver was faster
+            return _NOTHING  # another receiver was faster
         self._messages.remove(message)
         self._records.inbox = message.number
-        return found
+        return value
 
     # The inbox.
 
