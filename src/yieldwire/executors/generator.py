@@ -14,9 +14,14 @@ async def last_word(result: Result[object], chunks: AsyncGenerator[object, None]
         UsageError: If something follows the `Result`.
     """
     async for _ in chunks:
-        late = UsageError("A Result is the last value: nothing can be yielded after it.")
-        raise at_yield(late, chunks)
+        raise late(chunks)
     return result.value
+
+
+def late(chunks: object) -> UsageError:
+    """Return the error for what a generator yields after its `Result`."""
+    error = UsageError("A Result is the last value: nothing can be yielded after it.")
+    return at_yield(error, chunks)
 
 
 async def cancelled_at_yield(

@@ -17,8 +17,9 @@ from contextlib import ExitStack, suppress
 from functools import partial
 from typing import Any, Final, TypeVar, cast
 
-from yieldwire.errors import InvalidOutput, UsageError, YieldwireError
+from yieldwire.errors import InvalidOutput, YieldwireError
 from yieldwire.errors.debug import at_yield
+from yieldwire.executors.generator import late
 from yieldwire.executors.writer import BLOCK_BYTES, LogWriter
 from yieldwire.log.chunks import Result
 
@@ -196,14 +197,12 @@ class Bridge:
 async def _answer(start: Callable[[], Awaitable[T]], awaited: "Future[T]") -> None:
     try:
         result = await start()
-    except asyncio.CancelledError:
+    except (asyncio.CancelledError, GeneratorExit):
         raise  # the thread is stopped with its run
     except BaseException as exc:  # noqa: BLE001 - raised in the thread
-        if not awaited.done():
-            awaited.set_exception(exc)
+        awaited.set_exception(exc)
     else:
-        if not awaited.done():
-            awaited.set_result(result)
+        awaited.set_result(result)
 
 
 async def run_blocking(
@@ -252,21 +251,19 @@ def _drive_generator(function: Callable[[], Iterator[object]], bridge: Bridge) -
     held: Result[object] | None = None
     try:
         while not bridge.is_stopped:
-            try:
-                chunk = next(generator)
-            except StopIteration as stop:
-                return stop.value if held is None else held.value
+            chunk = next(generator)
             if held is not None:
-                late = UsageError("A Result is the last value: nothing can be yielded after it.")
-                raise at_yield(late, generator)
+                raise late(generator)
             if isinstance(chunk, Result):
                 held = chunk
-            else:
-                try:
-                    bridge.put(chunk)
-                except InvalidOutput as exc:
-                    raise at_yield(exc, generator) from exc.__cause__
+                continue
+            try:
+                bridge.put(chunk)
+            except InvalidOutput as exc:
+                raise at_yield(exc, generator) from exc.__cause__
         return None
+    except StopIteration as stop:
+        return stop.value if held is None else held.value
     finally:
         if isinstance(generator, Generator):
             generator.close()
