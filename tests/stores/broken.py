@@ -27,6 +27,7 @@ from yieldwire.log.message import Message
 from yieldwire.log.run import RunRecord, Status, advance
 from yieldwire.stores import Admission, Query, Revoked
 from yieldwire.stores.memory import MemoryStore
+from yieldwire.stores.memory.entry import Entry
 from yieldwire.stores.queue import Slots
 from yieldwire.stores.sqlite import SQLiteStore
 from yieldwire.testing.clock import MovingClock
@@ -155,11 +156,11 @@ class WakesNobody(MemoryStore):
 
     async def append(self, run_id: str, block: Block, *, after: int, fence: int) -> int:
         entry = self._entry(run_id)
-        waiters, entry.waiters = entry.waiters, None
+        change, entry.change = entry.change, None
         try:
             return await super().append(run_id, block, after=after, fence=fence)
         finally:
-            entry.waiters = waiters
+            entry.change = change
 
 
 # Reading.
@@ -447,10 +448,12 @@ class LooksTheKeyOfAMessageUpTooEarly(MemoryStore):
     """A key is looked up a moment before its message is kept."""
 
     async def send(self, run_id: str, message: Message, *, most: int, most_bytes: int) -> Message:
-        inbox = self._entry(run_id).opened_inbox()
-        if message.key is not None and message.key not in inbox.keys:
+        messages = self._entry(run_id).opened_inbox().messages
+        if message.key is not None and all(each.key != message.key for each in messages):
             await asyncio.sleep(0)
-            inbox.keys.pop(message.key, None)
+            for place, each in enumerate(messages):
+                if each.key == message.key:
+                    messages[place] = each._replace(key=None)
         return await super().send(run_id, message, most=most, most_bytes=most_bytes)
 
 
@@ -458,7 +461,8 @@ class TakesASecondAnswer(MemoryStore):
     """The last answer to a question counts."""
 
     async def send(self, run_id: str, message: Message, *, most: int, most_bytes: int) -> Message:
-        self._entry(run_id).opened_inbox().answers.clear()
+        messages = self._entry(run_id).opened_inbox().messages
+        messages[:] = [each._replace(question=None) for each in messages]
         return await super().send(run_id, message, most=most, most_bytes=most_bytes)
 
 
@@ -466,10 +470,10 @@ class TakesAnAnswerAfterTheTimeout(MemoryStore):
     """A question that has timed out can still be answered."""
 
     async def send(self, run_id: str, message: Message, *, most: int, most_bytes: int) -> Message:
-        answers = self._entry(run_id).opened_inbox().answers
-        for question, answer in [*answers.items()]:
-            if answer.is_timeout and not message.is_timeout:
-                del answers[question]
+        messages = self._entry(run_id).opened_inbox().messages
+        for place, each in enumerate(messages):
+            if each.is_timeout and not message.is_timeout:
+                messages[place] = each._replace(question=None)
         return await super().send(run_id, message, most=most, most_bytes=most_bytes)
 
 
@@ -503,11 +507,11 @@ class WakesNobodyForAMessage(MemoryStore):
 
     async def send(self, run_id: str, message: Message, *, most: int, most_bytes: int) -> Message:
         inbox = self._entry(run_id).opened_inbox()
-        waiters, inbox.waiters = inbox.waiters, {}
+        change, inbox.change = inbox.change, None
         try:
             return await super().send(run_id, message, most=most, most_bytes=most_bytes)
         finally:
-            inbox.waiters |= waiters
+            inbox.change = change
 
 
 class LetsWaitBehindTheEnd(MemoryStore):
@@ -656,8 +660,8 @@ class StartsLateRunsEarly(ToyStore):
 class WakesNoWorker(MemoryStore):
     """Who waits for a run waits until its time is over."""
 
-    def _wake_takers(self) -> None:
-        return
+    def _see_queued(self, entry: Entry) -> None:
+        self._file(entry)
 
 
 class LosesWhatWasNotClaimed(MemoryStore):

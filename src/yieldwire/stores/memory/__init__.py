@@ -11,12 +11,11 @@ when it is asked for.
 import asyncio
 import heapq
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from functools import partial
 from itertools import islice
-from typing import Annotated, ClassVar, Final
+from typing import Annotated, ClassVar
 
 from yieldwire.clock import CLOCK, Clock, SystemClock
-from yieldwire.errors import Conflict, KeyReused, YieldwireError
+from yieldwire.errors import Conflict, KeyReused
 from yieldwire.log import transitions
 from yieldwire.log.cursor import check_within
 from yieldwire.log.delivery import deliveries_of
@@ -34,6 +33,7 @@ from yieldwire.stores import (
     too_many,
 )
 from yieldwire.stores.memory.archive import Archive
+from yieldwire.stores.memory.awaited import Awaited
 from yieldwire.stores.memory.deliveries import MemoryDeliveries
 from yieldwire.stores.memory.entry import Entry
 from yieldwire.stores.memory.live import Live
@@ -41,7 +41,6 @@ from yieldwire.stores.memory.lookout import Lookout
 from yieldwire.stores.memory.queue import MemoryQueue
 from yieldwire.stores.memory.revocations import MemoryRevocations
 from yieldwire.stores.quicklog import QuickLogs
-from yieldwire.stores.waiters import resolve
 
 
 @settings
@@ -105,6 +104,7 @@ class MemoryStore(MemoryDeliveries, MemoryQueue, MemoryRevocations, QuickLogs):
         self._live.add(run)
         self._lookout.add(entry)
         if run.queue is not None:
+            entry.number = next(self._numbers)
             self._see_queued(entry)
         if admission.key is not None:
             self._keys[admission.key] = run.id
@@ -147,13 +147,10 @@ class MemoryStore(MemoryDeliveries, MemoryQueue, MemoryRevocations, QuickLogs):
 
     async def append(self, run_id: str, block: Block, *, after: int, fence: int) -> int:
         """Append ``block`` in one step, all or nothing, and return the last seq."""
-        entry = self._entries.get(run_id) or self._entry(run_id)
-        if entry.append_nowait(block, after=after, fence=fence, writer=_NOBODY):
+        entry = self._entry(run_id)
+        if entry.seq != after and entry.record.fence == fence and entry.stands_already(block):
             return block.last
-        record = entry.record
-        if entry.seq != after and record.fence == fence and entry.stands_already(block):
-            return block.last
-        transitions.check_right(record, fence)
+        transitions.check_right(entry.record, fence)
         step = transitions.append(entry.current(), block, after, self._clock.now())
         self._take(entry, (step, block))
         return block.last
@@ -170,15 +167,7 @@ class MemoryStore(MemoryDeliveries, MemoryQueue, MemoryRevocations, QuickLogs):
         check_within(after, entry.seq)
         if after < entry.seq or wait <= 0 or entry.record.ended_at is not None:
             return entry.page(after, max_bytes)
-        loop = asyncio.get_running_loop()
-        waiter: asyncio.Future[bool] = loop.create_future()
-        entry.wait(waiter)
-        timer = loop.call_later(wait, partial(resolve, waiter, is_news=False))
-        try:
-            await waiter
-        finally:
-            timer.cancel()
-            entry.stop_waiting(waiter)
+        await entry.wait(wait)
         return self._entry(run_id).page(after, max_bytes)
 
     async def find(self, query: Query, /) -> Sequence[RunRecord]:
@@ -235,11 +224,11 @@ class MemoryStore(MemoryDeliveries, MemoryQueue, MemoryRevocations, QuickLogs):
 
     async def asked_to_stop(self, run_ids: Collection[str], /) -> Mapping[str, str]:
         """Return why runs must be cancelled, of those among these that must."""
-        entries = [entry for run_id in run_ids if (entry := self._entries.get(run_id)) is not None]
+        records = [self._entries[run_id].record for run_id in run_ids if run_id in self._entries]
         return {
-            entry.record.id: entry.record.cancel_reason
-            for entry in entries
-            if entry.record.cancel_reason is not None and entry.record.ended_at is None
+            record.id: record.cancel_reason
+            for record in records
+            if record.cancel_reason is not None and record.ended_at is None
         }
 
     def _take(self, entry: Entry, step: tuple[RunRecord, Block | None]) -> RunRecord:
@@ -250,7 +239,7 @@ class MemoryStore(MemoryDeliveries, MemoryQueue, MemoryRevocations, QuickLogs):
             entry.writer = None
         if block is not None:
             entry.add(block)
-        if entry.feed is not None and _is_over(entry.record):
+        if entry.feed is not None and (has_ended or entry.record.cancel_reason is not None):
             self._feeds.pop(entry.feed, None)
             entry.feed = None  # the next run of the feed can begin before this one ends
         if entry.record.queue is not None:
@@ -281,7 +270,7 @@ class MemoryStore(MemoryDeliveries, MemoryQueue, MemoryRevocations, QuickLogs):
             del self._refused[key]
         for entry in self._lookout.take(now):
             is_lost = entry.lease_until is not None and entry.lease_until < now
-            is_forsaken = transitions.is_forsaken(entry.record, entry.last_read(now), now)
+            is_forsaken = transitions.is_forsaken(entry.record, entry.held_until(), now)
             # Asked to stop first: a run without readers is not restarted.
             if is_forsaken:
                 self._take(entry, transitions.ask_to_stop(entry.current(), "unattended", wall))
@@ -317,7 +306,6 @@ class MemoryStore(MemoryDeliveries, MemoryQueue, MemoryRevocations, QuickLogs):
         entry = self._entries.pop(run_id, None) or self._archive.pop(run_id)
         if entry.key is not None:
             self._keys.pop(entry.key, None)
-        entry.wake_all()
 
     async def send(self, run_id: str, message: Message, *, most: int, most_bytes: int) -> Message:
         """Accept a message to a run that has not ended."""
@@ -367,24 +355,17 @@ class MemoryStore(MemoryDeliveries, MemoryQueue, MemoryRevocations, QuickLogs):
     async def open(self) -> None:
         """Serve the event loop of this call. Runs do not change."""
         loop = asyncio.get_running_loop()
-        for entry in self._entries.values():
-            entry.forget_waiters(loop)
-        self._takers = {taker for taker in self._takers if taker.get_loop() is loop}
+        for each in self._awaited():
+            each.forget_waiters(loop)
 
     async def close(self) -> None:
         """Wake all who wait; there is nothing else to release."""
+        for each in self._awaited():
+            each.wake()
+
+    def _awaited(self) -> Iterator[Awaited]:
+        yield self._takers
         for entry in self._entries.values():
-            entry.wake_all()
-        self._wake_takers()
-
-
-class _Nobody:
-    def submitted(self, error: YieldwireError | None, /) -> None:
-        pass
-
-
-_NOBODY: Final = _Nobody()
-
-
-def _is_over(record: RunRecord) -> bool:
-    return record.ended_at is not None or record.cancel_reason is not None
+            yield entry
+            if entry.inbox is not None:
+                yield entry.inbox

@@ -39,7 +39,7 @@ class Archive:
     def __getitem__(self, run_id: str) -> Entry:
         facts, key, fingerprint, checkpoints, blocks = marshal.loads(self._runs[run_id])  # noqa: S302 - its own
         run = _record(facts)
-        entry = Entry(run, key, fingerprint, keep=run.keep, seq=run.seq, first_seq=run.first_seq)
+        entry = Entry(run, key, fingerprint, seq=run.seq, first_seq=run.first_seq)
         entry.pieces += [_block(run_id, *block) for block in blocks]
         entry.checkpoints = checkpoints
         return entry

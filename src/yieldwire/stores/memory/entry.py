@@ -1,10 +1,9 @@
 """One run in memory: its record, its log, and its waiting readers."""
 
-import asyncio
 import math
 import sys
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from operator import attrgetter
@@ -13,10 +12,11 @@ from typing import Final
 from yieldwire.log.delivery import is_told
 from yieldwire.log.events import Block
 from yieldwire.log.run import RunRecord
+from yieldwire.log.transitions import needs_readers
+from yieldwire.stores.memory.awaited import Awaited
 from yieldwire.stores.memory.inbox import MemoryInbox
 from yieldwire.stores.memory.pack import Pack
 from yieldwire.stores.quicklog import BlockWriter
-from yieldwire.stores.waiters import resolve
 
 _FEW: Final = 8
 _SMALL_BYTES: Final = 1024
@@ -29,30 +29,31 @@ _TIME_BYTES: Final = 8
 
 
 @dataclass(slots=True)
-class Entry:
-    """A run as it is kept. Its record is updated when it is requested."""
+class Entry(Awaited):
+    """A run as it is kept, which changes with its log. Its record is updated when requested."""
 
     record: RunRecord
     key: str | None
     fingerprint: str
     feed: str | None = None
+    # What each event needs is side by side, in few lines of a processor's cache.
     keep: int | None = None
     """How many events a feed keeps, as in the record."""
     tells_questions: bool = False
     """Whether webhooks are told about the run's questions."""
     seq: int = 0
+    writer: int | None = None
+    """The fence of the running attempt; ``None`` if none is running."""
+    pack: Pack | None = None
+    """The last piece, if small blocks can be added to it."""
     first_seq: int = 1
     pieces: list[Block | Pack] = field(default_factory=list)
     """The log."""
-    pack: Pack | None = None
-    """The last piece, if small blocks can be added to it."""
-    waiters: dict[asyncio.Future[bool], None] | None = None
-    """Ordered, so that those who came first are served first; ``None``: nobody waits."""
     readers: dict[str, float] = field(default_factory=dict)
-    writer: int | None = None
-    """The fence of the running attempt; ``None`` if none is running."""
     read_until: float = 0.0
     lease_until: float | None = None
+    number: int = 0
+    """The place in the queue, among all runs that have one."""
     look_at: float = math.inf
     """The second in which a sweep looks at this run; infinite if none does."""
     inbox: MemoryInbox | None = None
@@ -88,14 +89,13 @@ class Entry:
                 self.pack = pack = Pack(self.record.id, block.first)
                 self.pieces.append(pack)
                 pack.add(body, count, block.at)
-            self.seq = last
         else:
             self.pack = None
-            self.seq = last
             self.pieces.append(block)
             if keep is not None and last - self.first_seq + 1 > keep:
                 self._trim(last - keep + 1)
-        if self.waiters:
+        self.seq = last
+        if self.change is not None:
             self.wake()
 
     def page(self, after: int, max_bytes: int) -> Sequence[Block]:
@@ -103,11 +103,10 @@ class Entry:
         page, size = list[Block](), 0
         if after >= self.seq:
             return page
-        pieces: Iterable[Block | Pack] = self.pieces
+        place = 0
         if after >= self.first_seq:
-            place = max(0, bisect_right(self.pieces, after + 1, key=_FIRST) - 1)
-            pieces = islice(pieces, place, None)
-        for piece in pieces:
+            place = bisect_right(self.pieces, after + 1, key=_FIRST) - 1
+        for piece in islice(self.pieces, place, None):
             while after < piece.last and size < max_bytes:
                 if isinstance(piece, Pack):
                     block = piece.block(after, max_bytes - size)
@@ -125,20 +124,15 @@ class Entry:
             del self.pieces[:drop]
             self.first_seq = self.pieces[0].first
 
-    def last_read(self, now: float) -> float:
-        """Return until when somebody was reading, as far as known at ``now``."""
-        if self.readers:
-            self.read_until = max(self.read_until, min(now, max(self.readers.values())))
-        return self.read_until
+    def held_until(self) -> float:
+        """Return until when somebody reads or has read, as far as it is known."""
+        return max(self.read_until, *self.readers.values(), 0.0)
 
     def due_at(self) -> float:
         """Return the earliest time at which this run needs maintenance."""
-        record, due = self.record, math.inf
-        if self.lease_until is not None:
-            due = self.lease_until
-        if record.linger is not None and not record.detached and record.cancel_reason is None:
-            read_until = max(self.read_until, *self.readers.values(), 0.0)
-            due = min(due, read_until + record.linger)
+        due = math.inf if self.lease_until is None else self.lease_until
+        if needs_readers(self.record):
+            due = min(due, self.held_until() + (self.record.linger or 0.0))
         return due
 
     def size(self) -> int:
@@ -159,37 +153,6 @@ class Entry:
         if self.inbox is None:
             self.inbox = MemoryInbox()
         return self.inbox
-
-    def wait(self, waiter: asyncio.Future[bool]) -> None:
-        """Remember a reader that waits."""
-        if self.waiters is None:
-            self.waiters = {}
-        self.waiters[waiter] = None
-
-    def stop_waiting(self, waiter: asyncio.Future[bool]) -> None:
-        """Forget a reader that waited."""
-        if self.waiters is not None:
-            self.waiters.pop(waiter, None)
-            if not self.waiters:
-                self.waiters = None
-
-    def wake(self) -> None:
-        """Wake all waiting readers."""
-        for waiter in self.waiters or ():
-            resolve(waiter, is_news=True)
-
-    def wake_all(self) -> None:
-        """Wake all waiting readers, and those who wait for a message."""
-        self.wake()
-        if self.inbox is not None:
-            self.inbox.wake()
-
-    def forget_waiters(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Drop all waits but those in ``loop``: nobody is left in another loop to wake."""
-        here = [waiter for waiter in self.waiters or () if waiter.get_loop() is loop]
-        self.waiters = dict.fromkeys(here) or None
-        if self.inbox is not None:
-            self.inbox.forget_waiters(loop)
 
     def stands_already(self, block: Block) -> bool:
         """Whether the log has exactly the bytes of ``block`` at its place."""

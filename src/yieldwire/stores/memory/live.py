@@ -26,8 +26,6 @@ class Live:
     def drop(self, run: RunRecord) -> None:
         """Stop counting a run, which has ended."""
         actions = self._callers[run.quota_key]
-        left = actions.pop(run.action) - 1
-        if left:
-            actions[run.action] = left
-        elif not actions:
+        actions[run.action] -= 1
+        if not any(actions.values()):
             del self._callers[run.quota_key]

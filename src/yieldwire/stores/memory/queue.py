@@ -5,25 +5,22 @@ list in the order of their creation. So a take looks at the first of each list, 
 wait behind it. A run is filed again whenever it can have begun or ceased to wait.
 """
 
-import asyncio
-from bisect import bisect_left, insort
-from collections import Counter
+from bisect import bisect_left
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping
-from functools import partial
 from itertools import count
-from operator import itemgetter
+from operator import attrgetter
 from typing import Final, NamedTuple
 
 from yieldwire.clock import Clock
 from yieldwire.log.run import RunRecord
 from yieldwire.stores.line import Line, QueuedGroup, QueuedPlace
+from yieldwire.stores.memory.awaited import Awaited
 from yieldwire.stores.memory.entry import Entry
 from yieldwire.stores.memory.lookout import Lookout
 from yieldwire.stores.queue import NO_SLOTS, Slots, Waiting, by_caller, next_in_line
-from yieldwire.stores.waiters import resolve
 
-_Numbered = tuple[int, Entry]
-_NUMBER: Final = itemgetter(0)
+_NUMBER: Final = attrgetter("number")
 
 
 class _Kind(NamedTuple):
@@ -44,14 +41,13 @@ class MemoryQueue:
     _lookout: Lookout
 
     def __init__(self) -> None:
-        self._numbers: dict[str, int] = {}
-        """The unfinished runs that have a queue, numbered in the order of their creation."""
-        self._next_number = count()
-        self._lines: dict[_Kind, list[_Numbered]] = {}
-        """Those that wait, in the order of their numbers."""
+        self._numbers = count()
+        """Those of runs that have a queue, in the order of their creation."""
+        self._lines: dict[_Kind, list[Entry]] = {}
+        """The runs that wait, in the order of their numbers."""
         self._taken: dict[str, RunRecord] = {}
-        """The others."""
-        self._takers: set[asyncio.Future[bool]] = set()
+        """The other unfinished ones."""
+        self._takers = Awaited()
 
     async def take(
         self,
@@ -64,7 +60,7 @@ class MemoryQueue:
         """Give the run that is next in line to the caller."""
         entry = self._next(queues, slots)
         if entry is None and wait > 0:
-            await self._wait_for_news(wait)
+            await self._takers.wait(wait)
             entry = self._next(queues, slots)
         if entry is None:
             return None
@@ -73,22 +69,11 @@ class MemoryQueue:
         self._file(entry)
         return entry.current()
 
-    async def _wait_for_news(self, seconds: float) -> None:
-        loop = asyncio.get_running_loop()
-        taker: asyncio.Future[bool] = loop.create_future()
-        timer = loop.call_later(seconds, partial(resolve, taker, is_news=False))
-        self._takers.add(taker)
-        try:
-            await taker
-        finally:
-            timer.cancel()
-            self._takers.discard(taker)
-
     def _next(self, queues: Collection[str], slots: Mapping[str, Slots]) -> Entry | None:
         waiting = dict[Waiting, Entry]()
         for kind in self._kinds(queues):
-            for number, entry in self._in_line(kind):
-                waiting[Waiting(kind.action, kind.caller, kind.priority, number)] = entry
+            for entry in self._in_line(kind):
+                waiting[Waiting(kind.action, kind.caller, kind.priority, entry.number)] = entry
                 break
         found = next_in_line(waiting, self._taken_by_action(), slots)
         return None if found is None else waiting[found]
@@ -99,66 +84,48 @@ class MemoryQueue:
     def _kinds(self, queues: Collection[str]) -> Iterator[_Kind]:
         return (kind for kind in self._lines if kind.queue in queues)
 
-    def _in_line(self, kind: _Kind) -> Iterator[_Numbered]:
+    def _in_line(self, kind: _Kind) -> Iterator[Entry]:
         """Iterate over the runs that wait, without those whose time has not come."""
         now = self._clock.now()
-        for numbered in self._lines[kind]:
-            not_before = numbered[1].record.not_before
-            if not_before is None or not_before <= now:
-                yield numbered
+        return (entry for entry in self._lines[kind] if (entry.record.not_before or now) <= now)
 
     async def line(self, queue: str, run_ids: Collection[str], /) -> Line:
         """Return how many runs wait in a queue, and where these are among them."""
         asked, groups = {*run_ids}, list[QueuedGroup]()
         places, first = dict[str, QueuedPlace](), None
-        by_group = dict[tuple[str, int], list[_Numbered]]()
+        by_group = defaultdict[tuple[str, int], list[Entry]](list)
         for kind in self._kinds([queue]):
-            by_group.setdefault((kind.caller, kind.priority), []).extend(self._in_line(kind))
+            by_group[kind.caller, kind.priority] += self._in_line(kind)
         for (caller, priority), line in by_group.items():
             if not line:
                 continue
             line.sort(key=_NUMBER)
-            groups.append(QueuedGroup(caller, priority, len(line), line[0][0]))
+            groups.append(QueuedGroup(caller, priority, len(line), line[0].number))
             first = line[0] if first is None else min(first, line[0], key=_NUMBER)
-            for rank, (number, entry) in enumerate(line):
+            for rank, entry in enumerate(line):
                 if entry.record.id in asked:
-                    places[entry.record.id] = QueuedPlace(caller, priority, number, rank)
+                    places[entry.record.id] = QueuedPlace(caller, priority, entry.number, rank)
         since = None
         if first is not None:
-            since = max(first[1].record.created_at, first[1].record.not_before or 0.0)
+            since = max(first.record.created_at, first.record.not_before or 0.0)
         return Line(groups, by_caller(self._taken_by_action()), places, since)
 
     def _see_queued(self, entry: Entry) -> None:
         """See whether a run that has a queue is new there, waits again, or has ended."""
         self._file(entry)
-        self._wake_takers()
-
-    def _wake_takers(self) -> None:
-        for taker in self._takers:
-            resolve(taker, is_news=True)
+        self._takers.wake()
 
     def _file(self, entry: Entry) -> None:
         """List a run that has a queue among those that wait or are taken, as it is now."""
-        run, is_new = entry.record, entry.record.id not in self._numbers
-        number = next(self._next_number) if is_new else self._numbers[run.id]
-        waited, waits = not is_new and run.id not in self._taken, _waits(entry)
-        if waits and not waited:
-            insort(self._lines.setdefault(_Kind.of(run), []), (number, entry), key=_NUMBER)
-        elif waited and not waits:
-            self._unlist(_Kind.of(run), number)
+        run, kind = entry.record, _Kind.of(entry.record)
+        line = self._lines.setdefault(kind, [])
+        place = bisect_left(line, entry.number, key=_NUMBER)
+        if place < len(line) and line[place] is entry:
+            del line[place]
         self._taken.pop(run.id, None)
-        self._numbers.pop(run.id, None)
-        if run.ended_at is None:
-            self._numbers[run.id] = number
-            if not waits:
-                self._taken[run.id] = run
-
-    def _unlist(self, kind: _Kind, number: int) -> None:
-        line = self._lines[kind]
-        del line[bisect_left(line, number, key=_NUMBER)]
+        if run.is_queued and entry.lease_until is None:
+            line.insert(place, entry)
+        elif run.ended_at is None:
+            self._taken[run.id] = run
         if not line:
             del self._lines[kind]
-
-
-def _waits(entry: Entry) -> bool:
-    return entry.record.is_queued and entry.lease_until is None
