@@ -5,7 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
-from yieldwire.errors import StoreError, YieldwireError
+from yieldwire.errors import StoreError
 
 T = TypeVar("T")
 
@@ -19,7 +19,7 @@ async def with_backoff(
     call: Callable[[], Awaitable[T]],
     seconds: float,
     run_id: str,
-    failure: YieldwireError | None = None,
+    failure: StoreError | None = None,
 ) -> T:
     """Return the result of ``call``; if the store fails, retry for the given seconds.
 

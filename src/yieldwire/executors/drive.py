@@ -10,6 +10,7 @@ from yieldwire.actions.schema import Signature
 from yieldwire.actions.shape import Shape
 from yieldwire.actions.stream import Stream, StreamableValue
 from yieldwire.executors import Work
+from yieldwire.executors.stepper import Stepped
 from yieldwire.executors.thread import run_blocking
 from yieldwire.executors.writer import LogWriter
 
@@ -33,7 +34,7 @@ def drive(work: Work, context: Callable[[], Context], writer: LogWriter) -> Awai
     if signature.injected or signature.resources or signature.dependencies:
         call = partial(_inject, signature, call, context())
     running = _DRIVERS[signature.shape](call, writer)
-    return running if signature.shape.is_blocking else writer.run(running)
+    return running if signature.shape.is_blocking else Stepped(running, writer)
 
 
 def _inject(signature: Signature, call: Invoke, ctx: Context, /, **injected: object) -> Any:  # noqa: ANN401 - any result of the function

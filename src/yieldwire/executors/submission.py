@@ -12,7 +12,7 @@ import asyncio
 from functools import partial
 
 from yieldwire.actions.encoding import Encoding
-from yieldwire.errors import LimitExceeded, YieldwireError
+from yieldwire.errors import LimitExceeded, StoreError, YieldwireError
 from yieldwire.executors import Holder, RunLimits
 from yieldwire.executors.audience import Audience
 from yieldwire.executors.backoff import with_backoff
@@ -29,15 +29,15 @@ class Submitter(LoopReporter):
 
     __slots__ = (
         "_audience",
-        "_busy",
         "_idle",
-        "_is_ahead",
         "_log",
         "_store",
         "_unsettled",
         "_watch",
         "error",
         "holder",
+        "is_ahead",
+        "is_busy",
         "is_closed",
     )
 
@@ -57,13 +57,13 @@ class Submitter(LoopReporter):
         self._unsettled: Block | None = None
         """The block that the store has not confirmed. After a failed write the store can have it or
         not: the same append is repeated first, which counts as success if it has."""
-        self._busy = False
+        self.is_busy: bool = False
         """Whether that block is on its way."""
-        self._is_ahead = False
+        self.is_ahead: bool = False
         """Whether the run must wait for its readers before it continues."""
         self._idle: asyncio.Event | None = None
         """Set when it is there, if somebody waits for that."""
-        self.error: YieldwireError | None = None
+        self.error: Exception | None = None
         """Why the store refused a block. The run is stopped then, and nothing more is submitted."""
         self.is_closed: bool = False
         self.holder: Holder | None = None
@@ -79,12 +79,12 @@ class Submitter(LoopReporter):
         Raises:
             LimitExceeded: If the log would be too large.
         """
-        if self._busy or self.is_closed or not self._pending or self.error is not None:
+        if self.is_busy or self.is_closed or not self._pending or self.error is not None:
             return
         failure, log = self._failure, self._log
         self._unsettled = block = self._next_block()
         if block is not None:
-            self._busy = True
+            self.is_busy = True
             if log is None or not log.append_nowait(
                 block, after=self._seq, fence=self._fence, writer=self
             ):
@@ -100,7 +100,7 @@ class Submitter(LoopReporter):
             return
         if block is not None:
             self._settle(block)
-        self._busy = False
+        self.is_busy = False
         if self._pending:
             self.loop.call_soon(self._kick)
         if self._idle is not None:
@@ -108,7 +108,7 @@ class Submitter(LoopReporter):
 
     def _append_later(self, block: Block, failure: YieldwireError | None = None) -> None:
         if self.holder is None:
-            self._busy = False  # the attempt is over
+            self.is_busy = False  # the attempt is over
             self._rest()
         else:
             self.holder.own(self._append_patiently(block, failure))
@@ -121,23 +121,31 @@ class Submitter(LoopReporter):
             self.error = exc
             if self.holder is not None:
                 self.holder.stop_by(exc)
+        except asyncio.CancelledError:
+            self.error = self._refusal()  # the process stops
+            raise
         finally:
-            self._busy = False
+            self.is_busy = False
             self._rest()
         if self._pending:
             self._kick()
 
     async def _append(self, block: Block, failure: YieldwireError | None = None) -> None:
-        run_id, patience = self._run_id, self._limits.store_patience
-        append = partial(self._store.append, run_id, block, after=self._seq, fence=self._fence)
-        await with_backoff(append, patience, run_id, failure)
+        run_id, after, fence = self._run_id, self._seq, self._fence
+        try:
+            if failure is not None:
+                raise failure
+            await self._store.append(run_id, block, after=after, fence=fence)
+        except StoreError as exc:
+            append = partial(self._store.append, run_id, block, after=after, fence=fence)
+            await with_backoff(append, self._limits.store_patience, run_id, exc)
         self._settle(block)
 
     def _settle(self, block: Block) -> None:
         self._seq, self._unsettled = block.last, None
         if self._watch is not None:
             self._watch.block_appended(self._run, block)
-        self._is_ahead = self._audience.publish(block)
+        self.is_ahead = self._audience.publish(block)
 
     def _rest(self) -> None:
         if self._idle is not None:
@@ -163,7 +171,7 @@ class Submitter(LoopReporter):
         """
         while not self.is_closed:
             self.submit()
-            if not (self._busy or self._is_ahead or self._pending):
+            if not (self.is_busy or self.is_ahead or self._pending):
                 return
             await self._wait()
 
@@ -181,23 +189,31 @@ class Submitter(LoopReporter):
                 raise self._refusal()  # it was dropped, as the log has no space for it
         return self._seq >= seq
 
-    async def _arrive(self) -> BaseException | None:
-        """Wait for what was submitted, and for the readers; return an error for the action."""
-        error: BaseException | None = None
-        while (self._busy or self._is_ahead) and not self.is_closed:
+    async def arrive(self, error: BaseException | None) -> None:
+        """Wait for what was submitted, and for the readers; then raise ``error``, if there is one.
+
+        Raises:
+            BaseException: ``error``, a cancellation, or why the block could not be appended.
+        """
+        while (self.is_busy or self.is_ahead) and not self.is_closed:
             try:
                 await self._wait()
             except asyncio.CancelledError as exc:
                 error = exc
             except YieldwireError as exc:
-                return error or exc
-        return error
+                error = error or exc
+                break
+        if error is not None:
+            try:
+                raise error
+            finally:
+                del error  # it would keep this frame
 
     async def _wait(self) -> None:
         """Wait for the block that is on its way, and then for the readers."""
         await self._wait_idle()
-        if self._is_ahead:
-            self._is_ahead = False
+        if self.is_ahead:
+            self.is_ahead = False
             await self._audience.wait_for_room()
 
     async def _wait_idle(self) -> None:
@@ -206,7 +222,7 @@ class Submitter(LoopReporter):
         Raises:
             StoreError: If one could not be appended.
         """
-        while self._busy:
+        while self.is_busy:
             if self._idle is None:
                 self._idle = asyncio.Event()  # a future would be cancelled with each who waits
             await self._idle.wait()

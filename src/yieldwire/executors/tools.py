@@ -13,6 +13,7 @@ from yieldwire.executors.children import ChildRuns
 from yieldwire.executors.conversation import Conversation
 from yieldwire.executors.past import Past
 from yieldwire.executors.services import Own, Services
+from yieldwire.executors.stepper import Stepped, Stepper
 from yieldwire.executors.writer import LogWriter
 from yieldwire.log.run import RunRecord
 
@@ -100,8 +101,9 @@ class Tools(ABC):
             raise UsageError("spawn() needs a running loop: blocking actions have no helpers.")
 
         async def helper() -> T:
-            return await self._writer.run(coroutine)
+            result: T = await Stepped(coroutine, self._writer)
+            return result
 
-        task = self._group.create_task(helper())
+        task = self._group.create_task(Stepper(helper()))
         task.add_done_callback(lambda _: coroutine.close())  # it can be cancelled before it starts
         return task

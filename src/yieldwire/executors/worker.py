@@ -19,13 +19,15 @@ from pydantic_core import to_json
 
 from yieldwire.errors import Fenced, NotFound, RunInterrupted, StoreError, Unavailable
 from yieldwire.errors.debug import cut
-from yieldwire.executors import Loader, Prepared, Work
+from yieldwire.executors import Holder, Loader, Prepared, Work
 from yieldwire.executors.attempt import INTERRUPTED, Attempt
 from yieldwire.executors.audience import Audience
 from yieldwire.executors.backoff import with_backoff
 from yieldwire.executors.leases import LeaseKeeper
 from yieldwire.executors.past import Past
 from yieldwire.executors.services import Services
+from yieldwire.executors.stepper import Stepper
+from yieldwire.executors.writer import LogWriter
 from yieldwire.log.events import Block, EventType
 from yieldwire.log.run import RunRecord, Status
 from yieldwire.tasks import Tasks
@@ -87,7 +89,8 @@ class Worker:
         else:
             run, work = (None, None) if prepared is None else prepared.take()
             # `_leave` is not a `finally`: a task that is cancelled before its first step has none.
-            task = self._runs.own(self._execute(run_id, run, work), self._leave, run_id, work)
+            execution = Stepper(self._execute(run_id, run, work))
+            task = self._runs.own(execution, self._leave, run_id, work)
             self._queued[run_id] = task
 
     def audience(self, run_id: str, /) -> Audience:
@@ -377,10 +380,7 @@ class Worker:
         self._is_forced.set()
 
     async def _wait_unless_forced(self, seconds: float) -> None:
-        waits = [
-            self._own(self._runs.wait(seconds)),
-            self._own(self._is_forced.wait()),
-        ]
+        waits = [self._own(self._runs.wait(seconds)), self._own(self._is_forced.wait())]
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
 
     async def _release(self, run: RunRecord) -> None:
@@ -390,8 +390,11 @@ class Worker:
             logger.warning("the run is left until its lease runs out", extra={"run_id": run.id})
 
     @staticmethod
-    def attempt_in(frame: FrameType) -> Attempt | None:
-        """Return the attempt of a run if ``frame`` is the function that executes it."""
+    def attempt_in(frame: FrameType) -> Holder | None:
+        """Return the attempt of a run if ``frame`` is a function that executes or steps it."""
+        if frame.f_code is LogWriter.step.__code__:
+            writer: LogWriter = frame.f_locals["self"]
+            return writer.holder
         is_executing = frame.f_code is Worker._execute.__code__
         attempt: Attempt | None = frame.f_locals.get("attempt") if is_executing else None
         return attempt

@@ -2,18 +2,17 @@
 
 Theory of operation. Chunks are encoded as they come and collected. They are appended, as one
 block, when the action suspends: a slow stream is written event by event without delay, and a
-hot loop fills its blocks. `LogWriter.run` detects when the action suspends: it steps the
-action's coroutine by hand, and if that waits for something, writes first and waits then. So
-there is no task, queue or timer per event.
+hot loop fills its blocks. `LogWriter.step` detects when the action suspends: it steps the
+action's coroutine by hand, and submits what is there before the task waits. So there is no
+task, queue or timer per event.
 
 What is collected is limited, however long nobody awaits: see `Pending`.
 """
 
 import asyncio
-import types
-from collections.abc import AsyncGenerator, Coroutine, Generator
+from collections.abc import AsyncGenerator, Coroutine
 from contextlib import suppress
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from yieldwire.actions.encoding import Encoding
 from yieldwire.actions.running import Thread
@@ -28,8 +27,6 @@ from yieldwire.log.chunks import Result
 from yieldwire.log.events import Block, EventType, one_line
 from yieldwire.log.run import RunRecord
 from yieldwire.stores import RunStore
-
-T = TypeVar("T")
 
 BLOCK_EVENTS: Final = 512
 """Large enough to make the cost of a block small compared with that of its events."""
@@ -175,40 +172,24 @@ class LogWriter(Submitter):
         self.is_stopping = True
         self._due_at = 0.0
 
-    @types.coroutine
-    def run(self, coroutine: Coroutine[Any, Any, T]) -> Generator[Any, Any, T]:
-        """Run ``coroutine``; whenever it suspends, first write what it has emitted.
-
-        Its awaitable is then awaited as if directly, so cancellation, time limits and task
-        groups inside it work as usual.
-        """
-        value: object = None
-        error: BaseException | None = None
-        loop = self.loop
-        while True:
-            self._is_stepping = True
+    def step(
+        self, coroutine: Coroutine[Any, Any, Any], value: object, error: BaseException | None
+    ) -> object:
+        """Step the action's coroutine, submit what it has emitted, and return what it waits for."""
+        if not self.is_stopping:  # it has waited, so others have had a turn
+            self._due_at = self.loop.time() + FIRST_SECONDS
+        self._is_stepping = True
+        try:
+            waited = coroutine.send(value) if error is None else coroutine.throw(error)
+        finally:
+            self._is_stepping = False
+            error = None  # an error that is kept here would keep this frame
+        if self._pending:
             try:
-                waited = coroutine.send(value) if error is None else coroutine.throw(error)
-            except StopIteration as stop:
-                return stop.value  # type: ignore[no-any-return]
-            finally:
-                self._is_stepping = False
-                value = error = None  # an error that is kept here would keep this frame
-            if self._pending:
-                try:
-                    self.submit()
-                except LimitExceeded as exc:
-                    error = exc
-                    continue
-            try:
-                value = yield waited
-            except BaseException as exc:  # noqa: BLE001 - it is thrown into the action
-                error = exc
-            if self._busy or self._is_ahead:
-                late = yield from self._arrive().__await__()
-                error = error or late
-            if not self.is_stopping:  # it has waited, so others have had a turn
-                self._due_at = loop.time() + FIRST_SECONDS
+                self.submit()
+            except LimitExceeded as exc:
+                return self.step(coroutine, None, exc)
+        return waited
 
     async def drain(self) -> None:
         """Write if it is time to, and give others a turn; wait while the log is too far behind."""
@@ -275,7 +256,7 @@ class LogWriter(Submitter):
             StoreError: If the store failed for longer than `store_patience`.
         """
         self._close()
-        if self._busy or self._unsettled is not None or self._full:
+        if self.is_busy or self._unsettled is not None or self._full:
             await self._append_rest(is_ending=True)
         if self._ending is None:
             self._ending = self._last_block(kind, data)
