@@ -3,13 +3,12 @@
 import asyncio
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Final
 
 from yieldwire.errors import Fenced, NotFound, StoreError
 from yieldwire.executors.attempt import Attempt
-from yieldwire.executors.children import ORPHANED
 from yieldwire.executors.services import Own, Services
-from yieldwire.log.run import RunRecord
 
 STOP_EVERY: Final = 0.5
 """How often a process asks which of its runs were asked to stop elsewhere. Seconds."""
@@ -41,22 +40,21 @@ class LeaseKeeper:
 
         If the store does not answer for one run, the others are still renewed.
         """
-        renewing = dict[str, asyncio.Task[None]]()
+        renewing = dict[Attempt, asyncio.Task[None]]()
         while True:
             for _ in range(_LOOKS):
                 await asyncio.sleep(self._lease / 3 / _LOOKS)
                 self._give_up_late(renewing)
-            renewing = {key: task for key, task in renewing.items() if not task.done()}
-            for run_id, attempt in list(self._attempts.items()):
-                if run_id not in renewing:
-                    renewing[run_id] = self._own(self._renew(attempt))
+            renewing = {each: task for each, task in renewing.items() if not task.done()}
+            for attempt in list(self._attempts.values()):
+                if attempt not in renewing:
+                    renewing[attempt] = self._own(self._renew(attempt))
 
-    def _give_up_late(self, renewing: Mapping[str, asyncio.Task[None]]) -> None:
+    def _give_up_late(self, renewing: Mapping[Attempt, asyncio.Task[None]]) -> None:
         """Give up the runs for which the store has not answered until their lease was over."""
         now = asyncio.get_running_loop().time()
-        for run_id, task in renewing.items():
-            attempt = self._attempts.get(run_id)
-            if attempt and not task.done() and now - attempt.renewed_at > self._lease:
+        for attempt, task in renewing.items():
+            if not task.done() and now - attempt.renewed_at > self._lease:
                 attempt.lose()
 
     async def _renew(self, attempt: Attempt) -> None:
@@ -70,17 +68,11 @@ class LeaseKeeper:
                 attempt.lose()
         else:
             attempt.renewed_at = now
-            if reason is None and await self._is_stopped_as_orphan(run):
-                reason = ORPHANED
             if reason is not None:
                 attempt.cancel(reason)
-
-    async def _is_stopped_as_orphan(self, run: RunRecord) -> bool:
-        """Whether the run's parent has failed or was cancelled; then the record says it too."""
-        try:
-            return await self._services.families.stop_orphan(run)
-        except StoreError:
-            return False  # the next heartbeat asks again
+                return
+            with suppress(StoreError):  # the next heartbeat asks again
+                await self._services.families.stop_orphan(run)
 
     async def _see_stops(self) -> None:
         while True:
