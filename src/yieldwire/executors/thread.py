@@ -51,7 +51,8 @@ class Bridge:
         """Their results."""
         self._iterated: set[AsyncGenerator[Any, None]] = set()
         """The loop's generators that the thread iterates over."""
-        self._news = asyncio.Event()
+        self.news: Final = asyncio.Event()
+        """Whether there are collected chunks, or the thread is done."""
         self._room = threading.Event()
         self._room.set()
         self.is_stopped: bool = False
@@ -137,7 +138,7 @@ class Bridge:
 
     def _wake(self) -> None:
         try:
-            self._writer.loop.call_soon_threadsafe(self._news.set)
+            self._writer.loop.call_soon_threadsafe(self.news.set)
         except RuntimeError:
             self.stop()  # the loop is closed: nobody takes the chunks
 
@@ -148,7 +149,7 @@ class Bridge:
 
         Return the coroutines to run for the thread after that.
         """
-        self._news.clear()
+        self.news.clear()
         with self._lock:
             gathered, self._gathered, self._gathered_bytes = self._gathered, [], 0
             asked, self._asked = self._asked, []
@@ -169,10 +170,6 @@ class Bridge:
             raise asyncio.CancelledError
         for answer in asked:
             await answer()
-
-    async def wait_for_news(self) -> None:
-        """Return when there are collected chunks, or the thread is done."""
-        await self._news.wait()
 
     async def _close(self, items: AsyncGenerator[Any, None]) -> None:
         with self._lock:
@@ -222,7 +219,7 @@ async def run_blocking(
     ).start()
     try:
         while not bridge.outcome.done():
-            await bridge.wait_for_news()
+            await bridge.news.wait()
             await bridge.hand_over()
         await bridge.hand_over()
     except BaseException:
@@ -231,7 +228,7 @@ async def run_blocking(
         # the run does not wait for it (`RunLimits.cancel_within`).
         # What it emits until then belongs to what it saves.
         while not bridge.outcome.done():
-            await bridge.wait_for_news()
+            await bridge.news.wait()
             with suppress(YieldwireError):
                 bridge.put_gathered()
         with suppress(YieldwireError):
