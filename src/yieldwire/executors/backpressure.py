@@ -106,6 +106,5 @@ class Backpressure:
     async def wait_for_room(self) -> None:
         """Return when the run can continue to write."""
         while self._ahead > self._limit and self._reader is not None:
-            if self._room is None:
-                self._room = asyncio.Event()
+            self._room = self._room or asyncio.Event()
             await self._room.wait()

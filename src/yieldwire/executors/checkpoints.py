@@ -9,13 +9,12 @@ and an action that does not save costs nothing.
 import asyncio
 import inspect
 import logging
-from collections.abc import Awaitable, Coroutine, Mapping
+from collections.abc import Coroutine, Mapping
 from functools import partial
 from typing import Any, Final
 
 from pydantic_core import from_json, to_json
 
-from yieldwire.actions.running import Thread
 from yieldwire.actions.step import NUMBER, Step
 from yieldwire.errors import Json, LimitExceeded, UsageError, YieldwireError
 from yieldwire.executors import Holder
@@ -85,10 +84,12 @@ class Recorder:
             check_readable(data)
         except Exception as exc:
             raise invalid_output(self._run.action, "saved", value, exc) from exc
-        thread = None if self._writer.is_in_loop else self._thread()
+        is_in_loop, thread = self._writer.is_in_loop, self._writer.bridge
+        if thread is None and not is_in_loop:
+            raise UsageError("ctx.save() belongs in the action itself, not in another thread.")
         self._reserve(PLACE, data)
         self._value, self._saves = data, self._saves + 1
-        if thread is None:
+        if thread is None or is_in_loop:
             self._note(data)
         else:
             thread.call(partial(self._note, data))
@@ -165,7 +166,7 @@ class Recorder:
             try:
                 result = step.call()
                 if inspect.isawaitable(result):
-                    result = thread.wait_for(partial(_awaited, result))
+                    result = thread.wait_for(partial(asyncio.wait_for, result, None))
                 break
             except Exception as exc:
                 if not self._repeats(step, exc, attempt):
@@ -212,12 +213,6 @@ class Recorder:
 
     # Both.
 
-    def _thread(self) -> Thread:
-        """Return the thread of the action, in which a place is saved."""
-        if (thread := self._writer.bridge) is None:
-            raise UsageError("ctx.save() belongs in the action itself, not in another thread.")
-        return thread
-
     def _reserve(self, name: str, data: bytes) -> None:
         old = self._recorded.get(name)
         size = self._size + len(data) + (len(name) if old is None else -len(old))
@@ -231,7 +226,3 @@ class Recorder:
         run = self._run
         save = partial(self._store.save, run.id, name, data, seq=seq, fence=run.fence)
         await with_backoff(save, self._limits.store_patience, run.id)
-
-
-async def _awaited(result: Awaitable[object]) -> object:
-    return await result

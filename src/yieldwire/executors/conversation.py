@@ -12,7 +12,7 @@ An action that neither asks nor receives has no conversation, and costs nothing.
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Coroutine, Generator, Iterator
+from collections.abc import AsyncGenerator, Coroutine, Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import partial
@@ -84,8 +84,6 @@ class Conversation:
         """Those that nobody has received yet."""
         self._news: asyncio.Future[None] = self._loop.create_future()
         """Ends the waits for a message."""
-        self._received = self._records.inbox
-        """The number of the last message that earlier attempts have received for good."""
         self._read_to = 0
         self._waits = self._waits_for_answers = 0
         self._reading: asyncio.Task[Any] | None = None
@@ -98,7 +96,7 @@ class Conversation:
     def ask(self, question: Inquiry, /) -> Coroutine[Any, Any, Any]:
         """Ask, and return the answer. The question gets its id where this is called."""
         _check_in_loop("an answer", "ask")
-        kind = self._kind(question)
+        kind = self._declared(question.kind, self._action.asks.values(), "asks for", "asks")
         number = self._records.asked + (question.id is None)
         question_id = str(number) if question.id is None else question.id
         if question_id in self._asking:
@@ -114,15 +112,14 @@ class Conversation:
         self._records.asked = number
         return self._ask(question, question_id, kind, outcome)
 
-    def _kind(self, question: Inquiry) -> MessageType[Any]:
-        for kind in self._action.asks.values():
-            if kind.annotation == question.kind:
-                return kind
-        raise self._undeclared("asks for", "asks", question.kind)
-
-    def _undeclared(self, does: str, option: str, kind: object) -> UsageError:
+    def _declared(
+        self, kind: object, declared: Iterable[MessageType[Any]], does: str, option: str
+    ) -> MessageType[Any]:
+        for each in declared:
+            if each.annotation == kind:
+                return each
         name = getattr(kind, "__name__", kind)
-        return UsageError(
+        raise UsageError(
             f"{self._action.name} {does} {name}, which it does not declare: write "
             f"@actions.action({option}={name})."
         )
@@ -208,10 +205,8 @@ class Conversation:
         return thread.iterate(self._inbox(self._inbox_of(kind)))
 
     def _inbox_of(self, kind: object) -> MessageType[Any]:
-        declared = self._action.inbox
-        if declared is None or declared.annotation != kind:
-            raise self._undeclared("receives", "inbox", kind)
-        return declared
+        declared = [] if self._action.inbox is None else [self._action.inbox]
+        return self._declared(kind, declared, "receives", "inbox")
 
     async def _next(self, kind: MessageType[Any], timeout: float | None, over: object) -> Any:  # noqa: ANN401 - as declared
         """Return the next message; ``over`` if the time or the action's function is over."""
@@ -283,7 +278,7 @@ class Conversation:
 
     def _take(self, message: Message) -> None:
         if message.question is None:
-            if message.number > self._received:
+            if message.number > self._records.inbox:  # else an earlier attempt has received it
                 self._messages.append(message)
                 self._wake()
             return

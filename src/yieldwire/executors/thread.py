@@ -81,13 +81,11 @@ class Bridge:
         with self._lock:
             self._gathered.append(data)
             self._gathered_bytes += len(data)
-            first = len(self._gathered) == 1
-            is_full = (
-                len(self._gathered) >= MAX_IN_FLIGHT or self._gathered_bytes >= MAX_IN_FLIGHT_BYTES
-            )
+            events = len(self._gathered)
+            is_full = events >= MAX_IN_FLIGHT or self._gathered_bytes >= MAX_IN_FLIGHT_BYTES
             if is_full and not self.is_stopped:
                 self._room.clear()
-        if first:
+        if events == 1:
             self._wake()
 
     def call(self, call: Callable[[], None], /) -> None:
