@@ -2,10 +2,9 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from itertools import count
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, TypeVar
 
 from yieldwire.actions.batch import Batch, CallOutcome, Spawner, outcome_of
 from yieldwire.actions.context import Context, RequestFacts
@@ -13,72 +12,24 @@ from yieldwire.actions.run import Run
 from yieldwire.actions.runnable import Runnable
 from yieldwire.actions.start import Starter, StartOptions, input_of, result_of
 from yieldwire.errors import LimitExceeded, UsageError
-from yieldwire.executors import Holder, RunLimits
-from yieldwire.log.run import RunRecord
+from yieldwire.executors import Holder
+from yieldwire.executors.services import NewChild, Services
 
 T = TypeVar("T")
-
-ORPHANED: Final = "parent"
-"""The reason of a cancellation that comes from the parent."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewChild:
-    """A run to start for another one.
-
-    Attributes:
-        action: The action to run.
-        data: Its input, not validated yet.
-        name: What a later attempt of the parent finds the child by; unique within the parent.
-        facts: The facts about the request that started the parent.
-        depth: How many runs are above the child.
-    """
-
-    action: Runnable[..., Any, Any]
-    data: object
-    name: str
-    facts: RequestFacts
-    depth: int
-
-
-class Families(Protocol):
-    """What attempts need of the application, to start other runs and to stop them."""
-
-    def own(self, action: Any, /) -> Runnable[..., Any, Any]:  # noqa: ANN401 - anything can be passed
-        """Return ``action``; raise `UsageError` if it is not one of the application's."""
-        ...
-
-    async def begin(self, parent: RunRecord, child: NewChild, /) -> Run[Any]:
-        """Start a child, or return the one that has its name already."""
-        ...
-
-    async def stop(self, parent_id: str, run_id: str, /) -> None:
-        """Ask a run to stop if it is a child of the parent and has not ended."""
-        ...
-
-    async def end(self, parent_id: str, /) -> None:
-        """Ask all unfinished children of a run to stop."""
-        ...
-
-    async def stop_orphan(self, run: RunRecord, /) -> bool:
-        """Ask a run to stop if its parent has failed or was cancelled; return whether it has."""
-        ...
 
 
 class ChildRuns:
     """Starts the children of one run for one attempt at it."""
 
-    def __init__(
-        self, families: Families, parent: Holder, facts: Mapping[str, Any], limits: RunLimits
-    ) -> None:
-        self._families, self._parent, self._limits = families, parent, limits
+    def __init__(self, services: Services, parent: Holder, facts: Mapping[str, Any]) -> None:
+        self._families, self._parent, self._limits = services.families, parent, services.limits
         self._facts: RequestFacts = facts["request"]
         self._depth: int = facts.get("depth", 0)
         self._places = count(1)
         self._begun = 0
-        self.start: Final = Starter[Context](families.own, self._start)
+        self.start: Final = Starter[Context](self._families.own, self._start)
         """Starts a child that nobody needs to read."""
-        self.run: Final = Starter[Context](families.own, self._follow, leave=self._leave)
+        self.run: Final = Starter[Context](self._families.own, self._follow, leave=self._leave)
         """Starts a child that is stopped when the call is left before its end."""
 
     async def _start(

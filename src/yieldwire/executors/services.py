@@ -3,18 +3,19 @@
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 from yieldwire.actions.action import Action
-from yieldwire.actions.context import Context
+from yieldwire.actions.context import Context, RequestFacts
 from yieldwire.actions.encoding import Encoding
 from yieldwire.actions.middleware import Middleware
 from yieldwire.actions.resource import Resource
+from yieldwire.actions.run import Run
+from yieldwire.actions.runnable import Runnable
 from yieldwire.actions.running import RunningAttempt
 from yieldwire.actions.schema import Output
 from yieldwire.actions.upload import Upload
 from yieldwire.executors import RunLimits, Work
-from yieldwire.executors.children import Families
 from yieldwire.hooks import NOBODY, Watch
 from yieldwire.log.run import RunRecord
 from yieldwire.stores import RunStore
@@ -23,6 +24,49 @@ _ANYTHING: Final = Output(Any)
 
 Own: TypeAlias = Callable[[Coroutine[Any, Any, Any]], asyncio.Task[Any]]
 """Runs a coroutine in a task that the executor owns."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewChild:
+    """A run to start for another one.
+
+    Attributes:
+        action: The action to run.
+        data: Its input, not validated yet.
+        name: What a later attempt of the parent finds the child by; unique within the parent.
+        facts: The facts about the request that started the parent.
+        depth: How many runs are above the child.
+    """
+
+    action: Runnable[..., Any, Any]
+    data: object
+    name: str
+    facts: RequestFacts
+    depth: int
+
+
+class Families(Protocol):
+    """What attempts need of the application, to start other runs and to stop them."""
+
+    def own(self, action: Any, /) -> Runnable[..., Any, Any]:  # noqa: ANN401 - anything can be passed
+        """Return ``action``; raise `UsageError` if it is not one of the application's."""
+        ...
+
+    async def begin(self, parent: RunRecord, child: NewChild, /) -> Run[Any]:
+        """Start a child, or return the one that has its name already."""
+        ...
+
+    async def stop(self, parent_id: str, run_id: str, /) -> None:
+        """Ask a run to stop if it is a child of the parent and has not ended."""
+        ...
+
+    async def end(self, parent_id: str, /) -> None:
+        """Ask all unfinished children of a run to stop."""
+        ...
+
+    async def stop_orphan(self, run: RunRecord, /) -> bool:
+        """Ask a run to stop if its parent has failed or was cancelled; return whether it has."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

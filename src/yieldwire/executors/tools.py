@@ -86,8 +86,7 @@ class Tools(ABC):
     def children(self) -> ChildRuns:
         """Starts other runs for this one."""
         if self._children is None:
-            services, facts = self._services, self._work.context
-            self._children = ChildRuns(services.families, self, facts, services.limits)
+            self._children = ChildRuns(self._services, self, self._work.context)
         return self._children
 
     def thread(self, name: str, /) -> Thread:

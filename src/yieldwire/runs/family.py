@@ -8,13 +8,15 @@ from typing import Any, Final
 from yieldwire.actions.action import Action
 from yieldwire.actions.run import Run
 from yieldwire.errors import KeyReused, NotFound, RunCancelled, UsageError
-from yieldwire.executors.children import ORPHANED, NewChild
+from yieldwire.executors.services import NewChild
 from yieldwire.log.run import RunRecord, Status
 from yieldwire.runs.access import Caller
 from yieldwire.runs.handle import Verbs
 from yieldwire.runs.start import StartRequest
 from yieldwire.stores import Query
 
+ORPHANED: Final = "parent"
+"""The reason of a cancellation that comes from the parent."""
 _AT_ONCE: Final = 1_000
 """How many children are requested from the store at a time."""
 
