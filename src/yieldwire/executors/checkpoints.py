@@ -56,7 +56,6 @@ class Recorder:
         place = from_json(recorded.get(PLACE, _NO_PLACE))
         self.asked: int = place["asked"]
         self.inbox: int = place["inbox"]
-        self._value = to_json(place["value"])
         self._due: tuple[int, bytes] | None = None
         """The newest place that is not stored yet, and the seq before it."""
         self._saving: asyncio.Task[Any] | None = None
@@ -69,7 +68,7 @@ class Recorder:
     @property
     def saved(self) -> Json:
         """The value of the saved place, or ``None``."""
-        return from_json(self._value)
+        return from_json(self._recorded.get(PLACE, _NO_PLACE))["value"]
 
     def save(self, value: object, /) -> None:
         """Replace the saved place. The action's own thread, if it has one, can call this.
@@ -87,15 +86,15 @@ class Recorder:
         is_in_loop, thread = self._writer.is_in_loop, self._writer.bridge
         if thread is None and not is_in_loop:
             raise UsageError("ctx.save() belongs in the action itself, not in another thread.")
-        self._reserve(PLACE, data)
-        self._value, self._saves = data, self._saves + 1
-        if thread is None or is_in_loop:
-            self._note(data)
-        else:
-            thread.call(partial(self._note, data))
-
-    def _note(self, data: bytes) -> None:
         place = b'{"asked":%d,"inbox":%d,"value":%b}' % (self.asked, self.inbox, data)
+        self._reserve(PLACE, place)
+        self._saves += 1
+        if thread is None or is_in_loop:
+            self._note(place)
+        else:
+            thread.call(partial(self._note, place))
+
+    def _note(self, place: bytes) -> None:
         self._due = self._writer.last_put, place
         if self._saving is None or self._saving.done():
             self._saving = self._holder.own(self._write())
