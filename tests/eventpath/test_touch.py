@@ -14,7 +14,7 @@ from tests.eventpath.touch import BARE, CACHE, EVENTS, OURS
 
 pytestmark = pytest.mark.timeout(300)  # Valgrind makes everything fifty times slower
 
-MOST: Final = 32
+MOST: Final = 18
 """The most lines of 64 bytes beyond those that a bare application touches."""
 
 

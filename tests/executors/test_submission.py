@@ -2,20 +2,23 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import aclosing, suppress
 from functools import partial
-from typing import Self
+from typing import Any, Self
 
 import pytest
+from pydantic import TypeAdapter
 
 from tests.support.runs import SOON, BlockStore, block_sizes, call, first_chunk, opened, outcome
 from yieldwire.actions.context import Context
+from yieldwire.actions.encoding import encoding_of
 from yieldwire.actions.stream import Stream, StreamableValue
 from yieldwire.app import App
-from yieldwire.errors import StoreError
+from yieldwire.errors import Fenced, StoreError, YieldwireError
 from yieldwire.executors import RunLimits
-from yieldwire.executors.writer import FIRST_SECONDS
+from yieldwire.executors.audience import Audience
+from yieldwire.executors.writer import FIRST_SECONDS, LogWriter
 from yieldwire.hooks import Hooks
 from yieldwire.log.events import Block
 from yieldwire.log.run import RunRecord
@@ -23,6 +26,7 @@ from yieldwire.runs.access import Caller
 from yieldwire.runs.start import StartRequest
 from yieldwire.stores.memory import MemoryStore
 from yieldwire.stores.quicklog import BlockWriter
+from yieldwire.testing.contract.harness import claimed
 
 IMPATIENT = RunLimits(store_patience=0.0)
 
@@ -158,6 +162,36 @@ async def test_what_is_emitted_while_a_block_is_on_its_way_is_in_the_next() -> N
         sizes = block_sizes(app, run)
 
     assert sizes[:2] == [1, 2]
+
+
+class Stopping:
+    """An attempt in a process that stops: it has no task for anything any more."""
+
+    is_lost = False
+
+    def __init__(self, run: RunRecord) -> None:
+        self.run = run
+
+    def own(self, coroutine: Coroutine[Any, Any, Any], /) -> asyncio.Task[Any]:
+        task = asyncio.get_running_loop().create_task(coroutine)
+        task.cancel()
+        return task
+
+    def stop_by(self, error: YieldwireError, /) -> None:
+        raise error
+
+
+async def test_a_block_for_which_there_is_no_task_any_more_is_refused() -> None:
+    run = await claimed(store := BlockStore())
+    writer = LogWriter(store, run, encoding_of(int, TypeAdapter(int)), RunLimits(), Audience())
+    writer.holder = Stopping(run)
+
+    writer.put(1)
+    async with asyncio.timeout(SOON):
+        with pytest.raises(Fenced):
+            await writer.flush()
+        with pytest.raises(Fenced):
+            await writer.reach(1)
 
 
 async def test_a_sender_that_gives_up_its_wait_leaves_the_others_waiting() -> None:

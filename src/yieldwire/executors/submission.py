@@ -107,11 +107,13 @@ class Submitter(LoopReporter):
             self._rest()
 
     def _append_later(self, block: Block, failure: YieldwireError | None = None) -> None:
-        if self.holder is None:
-            self.is_busy = False  # the attempt is over
-            self._rest()
-        else:
-            self.holder.own(self._append_patiently(block, failure))
+        if self.holder is not None:
+            task = self.holder.own(self._append_patiently(block, failure))
+            if not task.cancelling():
+                return
+        self.error = self._refusal()  # the attempt is over, or the process stops
+        self.is_busy = False
+        self._rest()
 
     async def _append_patiently(self, block: Block, failure: YieldwireError | None) -> None:
         """Append a block in a task, as often as it takes."""
