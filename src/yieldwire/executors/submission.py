@@ -173,9 +173,9 @@ class Submitter(LoopReporter):
         """
         while not self.is_closed:
             self.submit()
+            await self._wait()
             if not (self.is_busy or self.is_ahead or self._pending):
                 return
-            await self._wait()
 
     async def reach(self, seq: int) -> bool:
         """Return whether the log has everything up to ``seq``, once it does or the writer closes.
