@@ -85,10 +85,9 @@ async def _answer_snapshot(
         for block in page:
             told = block if site.app.debug else block.without_debug()
             lines += encoder.encode(told).splitlines()
-        if page and site.app.store.reach != "process":
-            read = Cursor(run.id, page[-1].last, mark_of(page[-1].newest_at))
-        elif page:
-            read = Cursor(run.id, page[-1].last)
+        if page:
+            mark = None if site.app.store.reach == "process" else mark_of(page[-1].newest_at)
+            read = Cursor(run.id, page[-1].last, mark)
     snapshot = await site.app.snapshot(run.id, with_text=after is None)
     if flag(exchange.request.query_params.get("input")) and _knows_input(site, caller, run):
         snapshot["input"] = from_json(run.input)

@@ -1,7 +1,7 @@
 """Starts a run, or resumes one by a repeated request, and answers in any format."""
 
-from collections.abc import Callable, Generator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from functools import partial
 from typing import Any, Final
 
@@ -175,22 +175,11 @@ async def stream_in(  # noqa: PLR0913 - what a stream is made of
         encoder = encoder_for(reader)
         streaming = await _begin(site, exchange, reader, run, cursor, encoder, page=page, wait=wait)
         if streaming is not None:
-            presence = site.attend(exchange, reader)
-            if streaming.followed is not None:
-                presence = _both(streaming.followed, presence)
-            rest = streaming.follow(slot, presence)
+            rest = streaming.follow(slot, site.attend(exchange, reader))
     finally:
         if rest is None:
             await reader.close()
     return rest
-
-
-@contextmanager
-def _both(
-    followed: AbstractContextManager[object], presence: AbstractContextManager[None]
-) -> Generator[None, None, None]:
-    with followed, presence:
-        yield
 
 
 async def _begin(  # noqa: PLR0913 - as above

@@ -3,7 +3,7 @@
 import logging
 import random
 from collections.abc import Awaitable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Final
 
 from pydantic_core import to_json
@@ -20,6 +20,7 @@ from yieldwire.runs.standing import FollowedRun
 
 logger: Final = logging.getLogger("yieldwire.asgi")
 
+_NOTHING: Final = nullcontext()
 RETRY_MS: Final = (500, 1500)
 """A reader that is asked to reconnect does so after a random time between these."""
 
@@ -41,6 +42,7 @@ class Streaming:
     __slots__ = (
         "_ahead",
         "_encoder",
+        "_followed",
         "_keepalive",
         "_mark",
         "_reader",
@@ -49,7 +51,6 @@ class Streaming:
         "_sending",
         "_stall_timeout",
         "_ticked",
-        "followed",
     )
 
     def __init__(
@@ -72,7 +73,7 @@ class Streaming:
         """What is sent before the next event."""
         self._ticked = place.seq
         """The last seq that was sent by the last tick."""
-        self.followed: FollowedRun | None = followed
+        self._followed = followed
         """The run, if it can wait in a queue or for its time."""
         # What a run that can wait tells before its events is for this task.
         is_direct = followed is None and exchange.sends_from_any_task
@@ -111,7 +112,7 @@ class Streaming:
         """
         reader = self._reader
         try:
-            with slot, presence:
+            with slot, presence, self._followed or _NOTHING:
                 try:
                     while await self._sends(await reader.next(self._keepalive)):
                         pass
@@ -138,8 +139,8 @@ class Streaming:
         if page is None or self._has_no_access():
             await self._say_farewell()
             return False
-        if self.followed is not None:
-            self._ahead += self._news(self.followed, page)
+        if self._followed is not None:
+            self._ahead += self._news(self._followed, page)
         body, self._ahead = self._ahead + self._encode(page), b""
         if page and page[-1].end is not None:
             await self._end(body, page[-1].end)
