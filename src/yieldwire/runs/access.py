@@ -103,7 +103,10 @@ async def authorize(caller: Caller, run: RunRecord, verb: Verb, access: Access |
         Forbidden: If the run is another owner's.
     """
     if caller.grant is not None:
-        _check_grant(caller, caller.grant, run, verb)
+        if caller.has_expired:
+            raise Forbidden("This link has expired.")
+        if not caller.grant.allows(run, verb):
+            raise Forbidden("This link does not allow that.")
         return
     is_open = run.owner is None and (verb == "read" or not run.is_shared)
     if is_open or (run.owner is not None and run.owner == caller.owner and not caller.has_expired):
@@ -117,13 +120,6 @@ async def authorize(caller: Caller, run: RunRecord, verb: Verb, access: Access |
     if caller.owner is None or caller.has_expired:
         raise Unauthorized
     raise Forbidden("This run belongs to somebody else.")
-
-
-def _check_grant(caller: Caller, grant: Grant, run: RunRecord, verb: Verb) -> None:
-    if caller.has_expired:
-        raise Forbidden("This link has expired.")
-    if not grant.allows(run, verb):
-        raise Forbidden("This link does not allow that.")
 
 
 def check_expiry(caller: Caller) -> None:
