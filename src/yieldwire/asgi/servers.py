@@ -12,13 +12,11 @@ _H11: Final = "uvicorn.protocols.http.h11_impl.RequestResponseCycle"
 _HTTPTOOLS: Final = "uvicorn.protocols.http.httptools_impl.RequestResponseCycle"
 _GRANIAN: Final = "granian._granian.ASGIHTTPProtocol"
 """What Granian's method returns belongs to the loop, and to no task."""
-_SENDS: Final = frozenset({f"{_H11}.send", f"{_HTTPTOOLS}.send", f"{_GRANIAN}.send"})
-_RECEIVES: Final = frozenset({f"{_H11}.receive", f"{_HTTPTOOLS}.receive"})
-_SOCKETS: Final = frozenset(
-    {
-        "uvicorn.protocols.websockets.websockets_sansio_impl.WebSocketsSansIOProtocol.send",
-        "uvicorn.protocols.websockets.wsproto_impl.WSProtocol.send",
-    }
+_SENDS: Final = (f"{_H11}.send", f"{_HTTPTOOLS}.send", f"{_GRANIAN}.send")
+_RECEIVES: Final = (f"{_H11}.receive", f"{_HTTPTOOLS}.receive")
+_SOCKETS: Final = (
+    "uvicorn.protocols.websockets.websockets_sansio_impl.WebSocketsSansIOProtocol.send",
+    "uvicorn.protocols.websockets.wsproto_impl.WSProtocol.send",
 )
 """Those of WebSockets that wait for nothing but the loop's futures."""
 _BUFFERED: Final = 65_536

@@ -136,7 +136,7 @@ class Reader(Presence):
         if self._reading is not None and not self._is_interrupted:
             self._reading.cancel()
         self._is_interrupted = True
-        self.wake()
+        self._outlet.wake()
 
     def revoke(self) -> None:
         """Ask the reader to end, because its caller lost access."""
@@ -224,9 +224,9 @@ class Reader(Presence):
     async def next(self, tick: float) -> Blocks | None:
         """Return the next page, or ``None`` after the run's last block, or when asked to leave.
 
-        An empty page means that nothing came for ``tick`` seconds, or that `wake` or `interrupt`
-        was called. A returned page counts as sent when the next page is requested. What the outlet
-        raises is raised here; its block counts as sent.
+        An empty page means that nothing came for ``tick`` seconds, that the outlet was woken, or
+        that `interrupt` was called. A returned page counts as sent when the next one is requested.
+        What the outlet raises is raised here; its block counts as sent.
 
         Raises:
             NotFound: If the run does not exist, or is gone.
@@ -256,8 +256,7 @@ class Reader(Presence):
             else:
                 page = await self._read_within(0.0 if waits_here else left)
                 self._has_read, is_over = True, self._is_interrupted or loop.time() >= until
-                is_idle = not (page or waits_here or is_over)
-                if is_idle and await self._has_ended():
+                if not (page or waits_here or is_over) and await self._has_ended():
                     return None  # nothing follows a terminal event, and nobody waits for it
         if self.is_leaving:
             return None
@@ -276,10 +275,6 @@ class Reader(Presence):
         self.is_leaving = True
         self._need_no_more()
         return page if self._shows_debug else [*page[:-1], newest.without_debug()]
-
-    def wake(self) -> None:
-        """End the wait in the audience with nothing: `next` returns an empty page."""
-        self._outlet.wake()
 
     async def _has_ended(self) -> bool:
         run = await self._store.get(self.run_id)
