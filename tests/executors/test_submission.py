@@ -194,6 +194,30 @@ async def test_a_block_for_which_there_is_no_task_any_more_is_refused() -> None:
             await writer.reach(1)
 
 
+class Faulty(BlockStore):
+    """Has a fault of its own, which is no failure of a store."""
+
+    __module__ = MemoryStore.__module__  # as an included store: another one is guarded
+
+    async def append(self, run_id: str, block: Block, *, after: int, fence: int) -> int:
+        if block.end is None:
+            raise LookupError("There is no such table.")
+        return await super().append(run_id, block, after=after, fence=fence)
+
+
+async def test_a_fault_of_the_store_is_logged_and_nothing_follows_what_it_refused(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with opened(App(store=Faulty())) as app:
+        run = await app.start(app.action(trickle))
+        async with asyncio.timeout(SOON):
+            while "There is no such table." not in caplog.text:  # noqa: ASYNC110 - looks into a log
+                await asyncio.sleep(0.001)
+        snapshot = await run.snapshot()
+
+    assert snapshot["seq"] == 0
+
+
 async def test_a_sender_that_gives_up_its_wait_leaves_the_others_waiting() -> None:
     store, told = Submitted(), list[str]()
 

@@ -85,7 +85,7 @@ class Pending(Budget):
             f"A chunk of {len(data)} bytes is over the limit of {most}; send it in smaller pieces."
         )
 
-    def _refusal(self) -> Exception:
+    def _refusal(self) -> LimitExceeded | Fenced:
         if self._failure is not None:
             return LimitExceeded(str(self._failure))  # one that is raised again grows
         return Fenced(f"Run {self._run.id} has ended; nothing can be sent any more.")

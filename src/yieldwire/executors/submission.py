@@ -63,7 +63,7 @@ class Submitter(LoopReporter):
         """Whether the run must wait for its readers before it continues."""
         self._idle: asyncio.Event | None = None
         """Set when it is there, if somebody waits for that."""
-        self.error: Exception | None = None
+        self.error: YieldwireError | None = None
         """Why the store refused a block. The run is stopped then, and nothing more is submitted."""
         self.is_closed: bool = False
         self.holder: Holder | None = None
@@ -119,13 +119,13 @@ class Submitter(LoopReporter):
         """Append a block in a task, as often as it takes."""
         try:
             await self._append(block, failure)
-        except YieldwireError as exc:
-            self.error = exc
+        except BaseException as exc:
+            unexpected = StoreError("The log is not written any more.")
+            self.error = error = exc if isinstance(exc, YieldwireError) else unexpected
             if self.holder is not None:
-                self.holder.stop_by(exc)
-        except asyncio.CancelledError:
-            self.error = self._refusal()  # the process stops
-            raise
+                self.holder.stop_by(error)
+            if error is not exc:
+                raise  # the process stops, or the store has a fault
         finally:
             self.is_busy = False
             self._rest()
