@@ -36,20 +36,19 @@ class Entry(Awaited):
     key: str | None
     fingerprint: str
     feed: str | None = None
-    # What each event needs is side by side, in few lines of a processor's cache.
     keep: int | None = None
     """How many events a feed keeps, as in the record."""
     tells_questions: bool = False
     """Whether webhooks are told about the run's questions."""
     seq: int = 0
-    writer: int | None = None
-    """The fence of the running attempt; ``None`` if none is running."""
-    pack: Pack | None = None
-    """The last piece, if small blocks can be added to it."""
     first_seq: int = 1
     pieces: list[Block | Pack] = field(default_factory=list)
     """The log."""
+    pack: Pack | None = None
+    """The last piece, if small blocks can be added to it."""
     readers: dict[str, float] = field(default_factory=dict)
+    writer: int | None = None
+    """The fence of the running attempt; ``None`` if none is running."""
     read_until: float = 0.0
     lease_until: float | None = None
     number: int = 0
