@@ -1,11 +1,13 @@
 """The small blocks of a slow stream are packed, and nobody who reads sees it."""
 
 import tracemalloc
+from collections.abc import Iterator
 from dataclasses import replace
 
 from yieldwire.log.events import Block, Event, EventType
 from yieldwire.log.run import RunRecord
 from yieldwire.stores.memory.entry import Entry
+from yieldwire.stores.memory.pack import Pack
 
 BEGAN = 1_764_000_000.0
 
@@ -53,6 +55,22 @@ def test_a_page_of_packed_events_is_about_as_large_as_asked_for() -> None:
     (block,) = entry.page(50, 1)
 
     assert (block.first, block.last) == (51, 51)
+
+
+class Unsearched(list[Block | Pack]):
+    """The pieces of a log, which nobody goes through one by one."""
+
+    def __iter__(self) -> Iterator[Block | Pack]:
+        raise AssertionError("every piece was looked at")
+
+
+def test_a_page_looks_only_at_the_pieces_that_it_returns() -> None:
+    entry, appended = slow_stream(400)
+    entry.pieces = Unsearched(entry.pieces)
+
+    page = list(entry.page(200, 50))
+
+    assert events_of(page) == events_of(appended)[200 : page[-1].last]
 
 
 def test_what_is_packed_is_recognized_when_it_is_appended_again() -> None:

@@ -5,7 +5,6 @@ import sys
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from operator import attrgetter
 from typing import Final
 
@@ -99,21 +98,20 @@ class Entry(Awaited):
 
     def page(self, after: int, max_bytes: int) -> Sequence[Block]:
         """Return the blocks after ``after``, the first one cut there, about ``max_bytes``."""
-        page, size = list[Block](), 0
-        if after >= self.seq:
-            return page
-        place = 0
+        page, size, place = list[Block](), 0, 0
         if after >= self.first_seq:
             place = bisect_right(self.pieces, after + 1, key=_FIRST) - 1
-        for piece in islice(self.pieces, place, None):
-            while after < piece.last and size < max_bytes:
-                if isinstance(piece, Pack):
-                    block = piece.block(after, max_bytes - size)
-                else:
-                    block = piece.after(after)
-                page.append(block)
-                size += len(block.body)
-                after = block.last
+        while after < self.seq and size < max_bytes:
+            piece = self.pieces[place]
+            if isinstance(piece, Pack):
+                block = piece.block(after, max_bytes - size)
+            else:
+                block = piece.after(after)
+            page.append(block)
+            size += len(block.body)
+            after = block.last
+            if after == piece.last:
+                place += 1
         return page
 
     def _trim(self, first_seq: int) -> None:
