@@ -7,7 +7,7 @@ from tests.support.calls import Call, Fields, get, post, send, stream
 from tests.support.runs import CountedStore
 from tests.support.wire import Answer
 from tests.support.world import ALICE, BOB, NOBODY, UNKNOWN, begun, ended, log_of, opened, world
-from yieldwire import Actions, Context, Progress, Result, Text, Timing
+from yieldwire import Actions, Context, Progress, RequestLimits, Result, Text, Timing
 from yieldwire.log.run import Status, new_run_id
 from yieldwire.testing.clock import MovingClock
 
@@ -271,6 +271,17 @@ async def test_an_answer_is_held_no_longer_than_asked() -> None:
         answer = await poll(site, run_id, "?after=1&wait=0.01")
 
     assert answer.json()["events"] == []
+
+
+async def test_only_an_answer_that_is_held_counts_as_a_stream() -> None:
+    async with opened(world(request_limits=RequestLimits(streams=1))) as site:
+        run_id = await begun(site)
+        async with stream(site, get(f"/runs/{run_id}/events", ALICE)):
+            current = await poll(site, run_id, "?after=1&wait=60")
+            behind = await poll(site, run_id, "?after=0&wait=60")
+
+    assert code_of(current) == (429, "RATE_LIMITED")
+    assert [event["seq"] for event in behind.json()["events"]] == [1]
 
 
 async def test_a_held_poll_is_answered_when_a_question_opens_and_when_it_is_answered() -> None:

@@ -26,7 +26,7 @@ RETRY_MS: Final = (500, 1500)
 
 
 def retry_ms() -> int:
-    """Return when a reader reconnects, so that not all of them do at the same time."""
+    """Return after how long a reader reconnects, so that not all do at the same time."""
     return random.randint(*RETRY_MS)  # noqa: S311
 
 
@@ -72,7 +72,7 @@ class Streaming:
         self._ahead = b""
         """What is sent before the next event."""
         self._ticked = place.seq
-        """The last seq that was sent by the last tick."""
+        """The last seq that was sent before the last tick."""
         self._followed = followed
         """The run, if it can wait in a queue or for its time."""
         # What a run that can wait tells before its events is for this task.
