@@ -9,7 +9,6 @@ the number of readers.
 import asyncio
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
-from functools import partial
 from typing import TypeAlias
 
 from yieldwire.errors import StoreError
@@ -27,7 +26,7 @@ class Waiters:
 
     def __init__(self, ask: AskHeads) -> None:
         self._ask = ask
-        self._waiters: dict[str, dict[asyncio.Future[bool], int]] = {}
+        self._waiters: dict[str, dict[asyncio.Future[None], int]] = {}
         self._unseen: set[str] = set()
         self._is_looking = False
 
@@ -40,13 +39,13 @@ class Waiters:
     @contextmanager
     def waiter(
         self, run_id: str, after: int, timeout: float
-    ) -> Generator[asyncio.Future[bool], None, None]:
+    ) -> Generator[asyncio.Future[None], None, None]:
         """Return a future that the next block after ``after`` resolves, or the timeout."""
         loop = asyncio.get_running_loop()
-        future: asyncio.Future[bool] = loop.create_future()
+        future: asyncio.Future[None] = loop.create_future()
         waiters = self._waiters.setdefault(run_id, {})
         waiters[future] = after
-        timer = loop.call_later(timeout, partial(resolve, future, is_news=False))
+        timer = loop.call_later(timeout, _resolve, future)
         try:
             yield future
         finally:
@@ -94,7 +93,7 @@ class Waiters:
             return  # as for nearly every event
         for future, after in waiters.items():
             if last is None or last > after:
-                resolve(future, is_news=True)
+                _resolve(future)
 
     def forget_all(self) -> None:
         """Drop all waits, as their event loop is gone."""
@@ -107,7 +106,7 @@ class Waiters:
         self._wake_each(self._waiters)
 
 
-def resolve(waiter: asyncio.Future[bool], *, is_news: bool) -> None:
-    """End a wait, unless it is over: because there is something new, or because of its timeout."""
+def _resolve(waiter: asyncio.Future[None]) -> None:
+    """End a wait, unless it is over."""
     if not waiter.done():
-        waiter.set_result(is_news)
+        waiter.set_result(None)
