@@ -195,7 +195,7 @@ async def test_a_block_for_which_there_is_no_task_any_more_is_refused() -> None:
 
 
 class Faulty(BlockStore):
-    """Has a fault of its own, which is no failure of a store."""
+    """Has a fault of its own, and does not fail as stores do."""
 
     __module__ = MemoryStore.__module__  # as an included store: another one is guarded
 
