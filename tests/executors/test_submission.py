@@ -15,7 +15,7 @@ from yieldwire.actions.context import Context
 from yieldwire.actions.encoding import encoding_of
 from yieldwire.actions.stream import Stream, StreamableValue
 from yieldwire.app import App
-from yieldwire.errors import Fenced, StoreError, YieldwireError
+from yieldwire.errors import StoreError, YieldwireError
 from yieldwire.executors import RunLimits
 from yieldwire.executors.audience import Audience
 from yieldwire.executors.writer import FIRST_SECONDS, LogWriter
@@ -167,7 +167,7 @@ async def test_what_is_emitted_while_a_block_is_on_its_way_is_in_the_next() -> N
 class Stopping:
     """An attempt in a process that stops: it has no task for anything any more."""
 
-    is_lost = False
+    is_lost = stopped = False
 
     def __init__(self, run: RunRecord) -> None:
         self.run = run
@@ -177,21 +177,23 @@ class Stopping:
         task.cancel()
         return task
 
-    def stop_by(self, error: YieldwireError, /) -> None:
-        raise error
+    def stop_by(self, _error: YieldwireError, /) -> None:
+        self.stopped = True
 
 
 async def test_a_block_for_which_there_is_no_task_any_more_is_refused() -> None:
     run = await claimed(store := BlockStore())
     writer = LogWriter(store, run, encoding_of(int, TypeAdapter(int)), RunLimits(), Audience())
-    writer.holder = Stopping(run)
+    writer.holder = attempt = Stopping(run)
 
     writer.put(1)
     async with asyncio.timeout(SOON):
-        with pytest.raises(Fenced):
+        with pytest.raises(StoreError, match="not written any more"):
             await writer.flush()
-        with pytest.raises(Fenced):
+        with pytest.raises(StoreError, match="not written any more"):
             await writer.reach(1)
+
+    assert attempt.stopped
 
 
 class Faulty(BlockStore):

@@ -86,14 +86,12 @@ class Audience(Backpressure):
         only = self._only
         if only is not None:
             if only.deliver(block) and last > self.furthest:
-                if self._ahead:
-                    self.reached(last)
-                else:
-                    self.furthest = last  # the same, without the call
+                if not self._ahead:
+                    self.furthest = last  # the same as `reached` and `wrote`, without the calls
+                    return False
+                self.reached(last)
         elif self._waiting:
             self._serve(block, list(self._waiting), 0)
-        if last <= self.furthest and not self._ahead:
-            return False  # a reader has sent it: the same as `wrote`, without the call
         return self.wrote(last, len(block.body))
 
     def _serve(self, block: Block, readers: list[Listener], first: int) -> None:

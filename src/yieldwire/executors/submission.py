@@ -10,6 +10,7 @@ Python's garbage collector look at others.
 
 import asyncio
 from functools import partial
+from typing import Final
 
 from yieldwire.actions.encoding import Encoding
 from yieldwire.errors import LimitExceeded, StoreError, YieldwireError
@@ -22,6 +23,8 @@ from yieldwire.log.events import Block
 from yieldwire.log.run import RunRecord
 from yieldwire.stores import RunStore
 from yieldwire.stores.quicklog import quick_log_of
+
+_OVER: Final = "The log is not written any more."
 
 
 class Submitter(LoopReporter):
@@ -88,52 +91,55 @@ class Submitter(LoopReporter):
             if log is None or not log.append_nowait(
                 block, after=self._seq, fence=self._fence, writer=self
             ):
-                self._append_later(block)
+                self._append_later()
         if self._failure is not failure:
             raise self._refusal()
 
     def submitted(self, error: YieldwireError | None) -> None:
         """Continue, as the block is in the log, or could not be written because of ``error``."""
-        block = self._unsettled
-        if block is not None and error is not None:
-            self._append_later(block, error)
+        if error is not None:
+            self._append_later(error)
             return
+        block = self._unsettled
         if block is not None:
-            self._settle(block)
+            self._seq, self._unsettled = block.last, None
+            if self._watch is not None:
+                self._watch.block_appended(self._run, block)
+            self.is_ahead = self._audience.publish(block)
         self.is_busy = False
         if self._pending:
             self.loop.call_soon(self._kick)
         if self._idle is not None:
             self._rest()
 
-    def _append_later(self, block: Block, failure: YieldwireError | None = None) -> None:
+    def _append_later(self, failure: YieldwireError | None = None) -> None:
         if self.holder is not None:
-            task = self.holder.own(self._append_patiently(block, failure))
+            task = self.holder.own(self._append_patiently(failure))
             if not task.cancelling():
                 return
-        self.error = self._refusal()  # the attempt is over, or the process stops
-        self.is_busy = False
-        self._rest()
+        self._give_up(StoreError(_OVER))
 
-    async def _append_patiently(self, block: Block, failure: YieldwireError | None) -> None:
-        """Append a block in a task, as often as it takes."""
+    async def _append_patiently(self, failure: YieldwireError | None) -> None:
+        """Append the block in a task, as often as it takes."""
         try:
-            await self._append(block, failure)
-        except BaseException as exc:
-            unexpected = StoreError("The log is not written any more.")
-            self.error = error = exc if isinstance(exc, YieldwireError) else unexpected
-            if self.holder is not None:
-                self.holder.stop_by(error)
-            if error is not exc:
-                raise  # the process stops, or the store has a fault
-        finally:
-            self.is_busy = False
-            self._rest()
-        if self._pending:
-            self._kick()
+            await self._append(failure)
+        except YieldwireError as exc:
+            self._give_up(exc)
+        except BaseException:
+            self._give_up(StoreError(_OVER))
+            raise  # the process stops, or the store has a fault
 
-    async def _append(self, block: Block, failure: YieldwireError | None = None) -> None:
-        run_id, after, fence = self._run_id, self._seq, self._fence
+    def _give_up(self, error: YieldwireError) -> None:
+        self.error, self.is_busy = error, False
+        self._rest()
+        if self.holder is not None:
+            self.holder.stop_by(error)
+
+    async def _append(self, failure: YieldwireError | None = None) -> None:
+        """Append the block that is not settled, which is repeated after a ``failure``."""
+        run_id, block, after, fence = self._run_id, self._unsettled, self._seq, self._fence
+        if block is None:
+            return
         try:
             if failure is not None:
                 raise failure
@@ -141,13 +147,7 @@ class Submitter(LoopReporter):
         except StoreError as exc:
             append = partial(self._store.append, run_id, block, after=after, fence=fence)
             await with_backoff(append, self._limits.store_patience, run_id, exc)
-        self._settle(block)
-
-    def _settle(self, block: Block) -> None:
-        self._seq, self._unsettled = block.last, None
-        if self._watch is not None:
-            self._watch.block_appended(self._run, block)
-        self.is_ahead = self._audience.publish(block)
+        self.submitted(None)
 
     def _rest(self) -> None:
         if self._idle is not None:

@@ -241,7 +241,7 @@ class LogWriter(Submitter):
                 self._unsettled = self._next_block()
             if self._unsettled is None:
                 return
-            await self._append(self._unsettled)
+            await self._append()
 
     async def end(self, kind: EventType, data: bytes) -> EventType:
         """Append everything pending and the terminal event in the last block, and close.
@@ -261,7 +261,9 @@ class LogWriter(Submitter):
         if self._ending is None:
             self._ending = self._last_block(kind, data)
         block, kind = self._ending
-        await self._append(block)
+        if self._seq < block.last:  # else it was what had failed before
+            self._unsettled = block
+            await self._append()
         self._audience.end()
         return kind
 
