@@ -113,7 +113,7 @@ def tasks_of_runs() -> list["asyncio.Task[Any]"]:
     found = [
         task
         for task in asyncio.all_tasks()
-        if "Worker._execute" in getattr(task.get_coro(), "__qualname__", "")
+        if "Worker._execute" in getattr(task.get_coro(), "__name__", "")
     ]
     return sorted(found, key=lambda task: int(task.get_name().rpartition("-")[2]))
 

@@ -33,6 +33,13 @@ class Stepped(Generic[T]):
         return (yield self)
 
 
+def _of_outermost(name: str) -> Any:  # noqa: ANN401 - of several types
+    def of_outermost(stepper: "Stepper[Any]") -> object:
+        return getattr(stepper.outermost, name)
+
+    return property(of_outermost)
+
+
 class Stepper(Coroutine[Any, Any, T]):
     """A coroutine for a task of its own, which runs ``coroutine`` and what that has stepped.
 
@@ -101,12 +108,20 @@ class Stepper(Coroutine[Any, Any, T]):
             self._coroutine, self._writer, self._outer = self._outer
             self._coroutine.close()
 
-    def __getattr__(self, name: str) -> object:
-        """Answer tools that ask a task's coroutine for its name or frame."""
+    # What tools ask of a task's coroutine. With `__getattr__` every access would be slower.
+    __name__: Any = _of_outermost("__qualname__")
+    cr_code: Any = _of_outermost("cr_code")
+    cr_frame: Any = _of_outermost("cr_frame")
+    cr_running: Any = _of_outermost("cr_running")
+    cr_suspended: Any = _of_outermost("cr_suspended")
+
+    @property
+    def outermost(self) -> Coroutine[Any, Any, T]:
+        """The coroutine that was given."""
         coroutine, outer = self._coroutine, self._outer
         while outer is not None:
             coroutine, _, outer = outer
-        return getattr(coroutine, name)
+        return coroutine
 
     def _push(self, coroutine: _Coroutine, writer: LogWriter | None) -> None:
         self._outer = self._coroutine, self._writer, self._outer
