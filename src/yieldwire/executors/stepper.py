@@ -1,4 +1,4 @@
-"""The coroutine of a run's task: it steps the action's alone, while those that await that rest.
+"""The coroutine of a run's task: it resumes the action's coroutine, and not those that await it.
 
 A coroutine that awaits another one is passed through, and so looked for in memory, each time that
 the inner one waits and continues. With a thousand slow streams that is a large part of what an

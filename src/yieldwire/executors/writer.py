@@ -3,8 +3,8 @@
 Theory of operation. Chunks are encoded as they come and collected. They are appended, as one
 block, when the action suspends: a slow stream is written event by event without delay, and a
 hot loop fills its blocks. `LogWriter.step` detects when the action suspends: it steps the
-action's coroutine by hand, and submits what is there before the task waits. So there is no
-task, queue or timer per event.
+action's coroutine by hand, and submits what is there before the task waits. So an event needs
+no queue and no timer, and no task either unless its store has to be awaited.
 
 What is collected is limited, however long nobody awaits: see `Pending`.
 """
