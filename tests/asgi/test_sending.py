@@ -7,7 +7,7 @@ import asyncio
 import ssl
 import threading
 from asyncio import Transport
-from collections.abc import AsyncIterator, Container, Generator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Container, Generator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPSConnection
@@ -24,7 +24,7 @@ from yieldwire import Actions, Timing
 from yieldwire.asgi import sending
 from yieldwire.asgi.servers import write_chunk
 from yieldwire.codecs.sse import SSEDecoder
-from yieldwire.log.events import Event, EventType
+from yieldwire.log.events import Block, Event, EventType
 from yieldwire.log.run import RunRecord, Status
 
 PIECE: Final = "x" * 16_000
@@ -66,8 +66,8 @@ def written(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     """For each event that was to be written directly, whether that was possible."""
     outcomes = list[bool]()
 
-    def write(transport: Transport, body: bytes) -> bool:
-        outcomes.append(write_chunk(transport, body))
+    def write(transport: Transport, block: Block, encode: Callable[[Block], bytes]) -> bool:
+        outcomes.append(write_chunk(transport, block, encode))
         return outcomes[-1]
 
     monkeypatch.setattr(sending, "write_chunk", write)

@@ -22,6 +22,9 @@ from yieldwire.asgi.servers import (
     receives_on_futures,
     write_chunk,
 )
+from yieldwire.codecs.sse import SSEEncoder
+from yieldwire.log.events import Block
+from yieldwire.testing.contract.harness import chunks
 
 
 class Wrapper:
@@ -148,7 +151,7 @@ async def test_a_piece_is_written_to_the_connection_as_uvicorn_sends_it(size: in
 
     await send({"type": "http.response.body", "body": b"x" * size, "more_body": True})
 
-    assert write_chunk(transport, b"x" * size)
+    assert write_chunk(transport, chunks("r1", 1, 1), lambda _: b"x" * size)
     assert written.written == sent.written
 
 
@@ -158,9 +161,37 @@ async def test_a_connection_that_is_closed_or_full_is_not_written_to() -> None:
     assert transport is not None
 
     pipe.size = 100_000
-    assert not write_chunk(transport, b"x")
+    assert not write_chunk(transport, chunks("r1", 1, 1), SSEEncoder.encode)
     pipe.size, pipe.is_closed = 0, True
-    assert not write_chunk(transport, b"x")
+    assert not write_chunk(transport, chunks("r1", 1, 1), SSEEncoder.encode)
+    assert pipe.written == b""
+
+
+async def test_a_block_is_encoded_once_for_connections_of_one_format() -> None:
+    (one, first), (two, second), (three, third) = await begun(), await begun(), await begun()
+    blocks, encoded = [chunks("r1", seq, 1) for seq in (1, 2)], list[int]()
+
+    def encode(block: Block) -> bytes:
+        encoded.append(block.first)
+        return b"%d" % block.first
+
+    for block in blocks:
+        for send, format_of in ((one, encode), (two, encode), (three, SSEEncoder.encode)):
+            transport = chunked_transport_of(send)
+            assert transport is not None
+            assert write_chunk(transport, block, format_of)
+
+    assert encoded == [1, 2]
+    assert first.written == second.written == b"1\r\n1\r\n1\r\n2\r\n"
+    assert third.written.count(b"data: ") == 2
+
+
+async def test_a_block_of_which_a_format_says_nothing_does_not_end_the_body() -> None:
+    send, pipe = await begun()
+    transport = chunked_transport_of(send)
+    assert transport is not None
+
+    assert write_chunk(transport, chunks("r1", 1, 1), lambda _: b"")
     assert pipe.written == b""
 
 

@@ -390,3 +390,12 @@ def test_plain_text_carries_nothing_but_text() -> None:
     ]
 
     assert rest == [b""] * 3
+
+
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_all_readers_of_a_format_have_one_encoder_for_blocks(
+    encoder: Callable[[], Encoder],
+) -> None:
+    one, other = encoder(), encoder()
+
+    assert one.encode is other.encode  # else the newest block would be encoded for each of them

@@ -29,9 +29,9 @@ from yieldwire.client.wire import ANSWER_BYTES, ERROR_BYTES
 from yieldwire.codecs.sse import MAX_EVENT_BYTES
 from yieldwire.errors import YieldwireError
 from yieldwire.executors.docket import Docket
+from yieldwire.executors.pending import BLOCK_BYTES, MOST_BLOCK_EVENTS
 from yieldwire.executors.procrastinate import Procrastinate
 from yieldwire.executors.thread import MAX_IN_FLIGHT, MAX_IN_FLIGHT_BYTES
-from yieldwire.executors.writer import BLOCK_BYTES, MOST_BLOCK_EVENTS
 from yieldwire.hooks import Hooks
 from yieldwire.log.chunks import Append, Progress, Text, Value
 from yieldwire.log.events import EventType

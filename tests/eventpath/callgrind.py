@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final
+from typing import Final, NamedTuple
 
 ROOT: Final = Path(__file__).parents[2]
 MARKS: Final = Path(__file__).with_name("marks.c")
@@ -32,8 +32,16 @@ def count_instructions(module: str, env: Mapping[str, str] | None = None) -> dic
     return {section: costs["Ir"] for section, costs in _measured(module, (), env).items()}
 
 
-def count_misses(module: str, cache: Sequence[str]) -> dict[str, int]:
-    """Run a program with a simulated cache, and return how often each section missed data in it.
+class Costs(NamedTuple):
+    """What a section took."""
+
+    instructions: int
+    misses: int
+    """How often data was not in the cache."""
+
+
+def count_costs(module: str, cache: Sequence[str]) -> dict[str, Costs]:
+    """Run a program with a simulated cache, and return what each section it marks took.
 
     Args:
         module: The program.
@@ -43,7 +51,10 @@ def count_misses(module: str, cache: Sequence[str]) -> dict[str, int]:
         MeasurementError: If a tool is missing, or the program failed.
     """
     found = _measured(module, cache, None)
-    return {section: sum(costs[name] for name in _MISSES) for section, costs in found.items()}
+    return {
+        section: Costs(costs["Ir"], sum(costs[name] for name in _MISSES))
+        for section, costs in found.items()
+    }
 
 
 def _measured(

@@ -143,12 +143,10 @@ class _CountedLog:
     def __init__(self, log: QuickLog, counts: Counts) -> None:
         self._log, self._counts = log, counts
 
-    def append_nowait(
-        self, block: Block, /, *, after: int, fence: int, writer: BlockWriter
-    ) -> bool:
-        is_taken = self._log.append_nowait(block, after=after, fence=fence, writer=writer)
-        self._counts.appends += is_taken
-        return is_taken
+    def append_nowait(self, block: Block, fence: int, writer: BlockWriter, /) -> bool | None:
+        answer = self._log.append_nowait(block, fence, writer)
+        self._counts.appends += answer is not False
+        return answer
 
 
 class _CountedStore:

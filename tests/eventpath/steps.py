@@ -22,7 +22,7 @@ from yieldwire import Actions
 from yieldwire.actions.encoding import encoding_of
 from yieldwire.clock import SystemClock
 from yieldwire.codecs.sse import SSEEncoder
-from yieldwire.executors.writer import BLOCK_EVENTS
+from yieldwire.executors.pending import BLOCK_EVENTS
 from yieldwire.hooks import Hooks
 from yieldwire.log.events import Block
 from yieldwire.log.run import RunRecord, new_run_id

@@ -2,30 +2,35 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import ClassVar
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
 from tests.support.runs import SOON, BlockStore, Outcome, block_sizes, opened, outcome
 from yieldwire.actions.context import Context
+from yieldwire.actions.encoding import encoding_of
 from yieldwire.actions.run import Run
 from yieldwire.actions.stream import Stream, StreamableValue
 from yieldwire.app import App
 from yieldwire.clock import Timing
 from yieldwire.errors import ActionError, LimitExceeded
 from yieldwire.executors import RunLimits
+from yieldwire.executors.audience import Audience
 from yieldwire.executors.budget import END_BYTES, Budget
-from yieldwire.executors.writer import BLOCK_BYTES, MOST_BLOCK_EVENTS
+from yieldwire.executors.pending import BLOCK_BYTES, MOST_BLOCK_EVENTS
+from yieldwire.executors.writer import LogWriter
 from yieldwire.log.chunks import Result
 from yieldwire.log.events import Block, EventType
 from yieldwire.log.run import RunRecord
 from yieldwire.stores import Admission, Reach
 from yieldwire.stores.memory import MemoryStore
 from yieldwire.testing import MovingClock
+from yieldwire.testing.contract.harness import claimed
 from yieldwire.testing.contract.harness import record as run_record
 
 RUN = RunRecord(id="r-of-twenty-characters", action="act", quota_key="ada", attempt=1)
@@ -285,8 +290,8 @@ async def test_a_later_attempt_has_what_the_earlier_ones_left() -> None:
 
     room.resume(1_450)
 
-    assert room.reserve(20)
-    assert not room.reserve(20)
+    assert room.has_space(4, 38)
+    assert not room.has_space(4, 39)
 
 
 class SharedStore(MemoryStore):
@@ -342,7 +347,7 @@ async def test_a_log_stays_within_its_limits_however_often_its_run_restarts(
             claimed = await store.claim(record.id, lease=1)
             room = Budget(claimed, limits)
             room.resume(sum(len(b.body) for b in await store.read(record.id, 0)))
-            block = room.take_part(Block.of_chunks(record.id, claimed.seq + 1, [b"0"] * 100))
+            block = room.take(Block.of_chunks(record.id, claimed.seq + 1, [b"0"] * 100))
             if block is not None:
                 await store.append(record.id, block, after=claimed.seq, fence=claimed.fence)
             clock.advance(2)
@@ -402,3 +407,68 @@ async def test_a_feed_has_the_limit_for_what_it_keeps() -> None:
                 await large.result()
 
     assert small is not large
+
+
+@pytest.mark.parametrize(("sizes", "fit"), [([600], [False]), ([300, 1_100], [True, True])])
+def test_a_later_attempt_of_a_feed_counts_what_it_finds_until_that_is_dropped(
+    sizes: list[int], fit: list[bool]
+) -> None:
+    room = Budget(RUN._replace(seq=4, keep=2), RunLimits(max_bytes=2_000))
+    room.resume(1_000)
+
+    blocks = [Block.of_chunks(RUN.id, seq, [b"0" * size]) for seq, size in enumerate(sizes, 5)]
+
+    assert [room.take(block) is block for block in blocks] == fit
+
+
+async def test_a_feed_whose_last_block_fits_in_part_keeps_no_more_than_its_limit() -> None:
+    async def ticks() -> AsyncIterator[str]:
+        for _ in range(9):
+            yield "x" * 250
+            await asyncio.sleep(0)
+        for size in (1_950, *[30] * 7):  # one block: only with its last events is there room
+            yield "x" * size
+        await asyncio.sleep(0)
+
+    async with opened(App(run_limits=RunLimits(max_bytes=3_000))) as app:
+        run = await app.start(app.feed(keep=10)(ticks))
+        heard = await outcome(run)
+        size = await bytes_of(app, run)
+
+    assert heard.code == "LIMIT_EXCEEDED"
+    assert size <= 3_000
+
+
+@given(
+    chunks=st.lists(
+        st.tuples(st.booleans(), st.sampled_from(["", "x" * 90, "é" * 40, "x" * 300])),
+        max_size=30,
+    ),
+    max_bytes=st.integers(700, 3_000),
+)
+@settings(max_examples=150, deadline=None)
+def test_a_chunk_that_was_accepted_fits_among_those_that_are_yielded(
+    chunks: list[tuple[bool, str]], max_bytes: int
+) -> None:
+    async def write() -> None:
+        run = await claimed(store := MemoryStore())
+        encoding, limits = encoding_of(str, TypeAdapter(str)), RunLimits(max_bytes=max_bytes)
+        writer, accepted = LogWriter(store, run, encoding, limits, Audience()), 0
+
+        async def act() -> AsyncGenerator[str, None]:
+            nonlocal accepted
+            for is_yielded, chunk in chunks:
+                if is_yielded:
+                    yield chunk
+                else:
+                    writer.put(chunk)
+                    accepted = writer.last_put
+
+        with suppress(LimitExceeded):
+            await writer.put_all(act())
+        with suppress(LimitExceeded):
+            await writer.flush()
+
+        assert (await store.get(run.id)).seq >= accepted
+
+    asyncio.run(write())

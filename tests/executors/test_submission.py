@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import aclosing, suppress
 from functools import partial
 from typing import Any, Self
@@ -46,24 +46,16 @@ class Submitted(BlockStore):
     def quick_log(self, _run_id: str, /) -> Self:  # type: ignore[override]
         return self
 
-    def append_nowait(
-        self,
-        block: Block,
-        /,
-        *,
-        after: int,
-        fence: int,
-        writer: BlockWriter,
-    ) -> bool:
+    def append_nowait(self, block: Block, fence: int, writer: BlockWriter, /) -> None:
         self.calls += 1
         self.asked.set()
         append: Callable[[], Awaitable[int]] = self.fail
         if self.calls not in self.fails_at:
+            after = block.first - 1
             append = partial(self.append, block.run_id, block, after=after, fence=fence)
         task = asyncio.get_running_loop().create_task(self.answer(append, writer))
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
-        return True
 
     async def answer(self, append: Callable[[], Awaitable[int]], writer: BlockWriter) -> None:
         await self.may_go.wait()
@@ -220,6 +212,76 @@ async def test_a_fault_of_the_store_is_logged_and_nothing_follows_what_it_refuse
     assert snapshot["seq"] == 0
 
 
+class FaultyLog(BlockStore):
+    """Has a fault where it appends without being awaited, from the second block on."""
+
+    __module__ = MemoryStore.__module__  # as an included store: another one is guarded
+    append = BlockStore.append
+
+    def quick_log(self, run_id: str, /) -> Self:  # type: ignore[override]
+        self.log = super().quick_log(run_id)
+        return self
+
+    def append_nowait(self, block: Block, fence: int, writer: BlockWriter, /) -> bool:
+        if block.first > 1 or self.log is None:
+            raise LookupError("There is no such table.")
+        return self.log.append_nowait(block, fence, writer)
+
+
+async def by_callbacks(value: StreamableValue[int]) -> None:
+    for n in range(5):
+        asyncio.get_running_loop().call_later(n / 100, value.update, n)
+    await asyncio.sleep(SOON)
+
+
+async def by_a_helper(ctx: Context, stream: Stream[int]) -> None:
+    async def send() -> None:
+        for n in range(5):
+            await stream.send(n)
+            await asyncio.sleep(0.01)
+
+    await ctx.spawn(send())
+
+
+def by_a_thread() -> Iterator[int]:
+    for n in range(5):
+        yield n
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("act", [trickle, by_callbacks, by_a_helper, by_a_thread])
+async def test_a_fault_of_a_log_stops_the_run_and_loses_nothing(
+    act: Callable[..., object], caplog: pytest.LogCaptureFixture
+) -> None:
+    async with opened(App(store=FaultyLog())) as app:
+        heard = await call(app, act)
+
+    chunks = [each["value"] if isinstance(each, dict) else each for each in heard.chunks]
+    assert len(chunks) > 1
+    assert chunks == [*range(len(chunks))]
+    assert heard.code == "INTERRUPTED"
+    assert "There is no such table." in caplog.text
+
+
+async def test_an_event_has_the_time_at_which_it_was_put_however_long_the_store_takes() -> None:
+    run = await claimed(store := Submitted())
+    writer = LogWriter(store, run, encoding_of(int, TypeAdapter(int)), RunLimits(), Audience())
+
+    writer.put(1)
+    writer.submit()
+    began = writer.now()
+    writer.put(2)
+    put = writer.now()
+    await asyncio.sleep(0.01)
+    writer.put(3)
+    store.may_go.set()
+    await writer.flush()
+
+    events = [event for block in await store.read(run.id, 0) for event in block.events()]
+    assert [event.value for event in events] == [1, 2, 3]
+    assert all(began - 0.001 <= event.at <= put + 0.001 for event in events[1:])
+
+
 async def test_a_sender_that_gives_up_its_wait_leaves_the_others_waiting() -> None:
     store, told = Submitted(), list[str]()
 
@@ -308,7 +370,7 @@ class Closed(BlockStore):
     def quick_log(self, _run_id: str, /) -> Self:  # type: ignore[override]
         return self
 
-    def append_nowait(self, _block: Block, /, **_options: object) -> bool:
+    def append_nowait(self, _block: Block, _fence: int, _writer: BlockWriter, /) -> bool:
         return False
 
 

@@ -12,8 +12,8 @@ from yieldwire.actions.context import Context
 from yieldwire.app import App
 from yieldwire.errors import ActionError
 from yieldwire.executors import RunLimits
+from yieldwire.executors.pending import BLOCK_BYTES
 from yieldwire.executors.thread import MAX_IN_FLIGHT, MAX_IN_FLIGHT_BYTES
-from yieldwire.executors.writer import BLOCK_BYTES
 from yieldwire.log.chunks import Result
 from yieldwire.log.events import Block
 from yieldwire.runs.access import Caller

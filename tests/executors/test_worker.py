@@ -1,10 +1,12 @@
 """Attempts in this process, with leases where others could take the runs over."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
+from types import FrameType
 from typing import Any, ClassVar
 
 import pytest
@@ -15,7 +17,7 @@ from yieldwire.actions.upload import Upload
 from yieldwire.app import App
 from yieldwire.clock import Timing
 from yieldwire.errors import StoreError
-from yieldwire.executors import RunLimits
+from yieldwire.executors import Holder, RunLimits
 from yieldwire.executors.worker import Worker
 from yieldwire.log.run import RunRecord, Status
 from yieldwire.stores import Admission, Reach
@@ -399,3 +401,22 @@ async def test_an_action_does_not_begin_if_its_lease_was_over_when_the_claim_was
 
     assert (heard["status"], heard["error"]["code"]) == ("failed", "INTERRUPTED")
     assert begun == []
+
+
+async def test_a_run_is_found_by_the_frames_that_step_it_also_where_they_begin() -> None:
+    found = list[Holder | None]()
+
+    def look(frame: FrameType, event: str, _value: object) -> None:
+        while event == "call" and frame.f_back is not None:  # as another thread can at any moment
+            found.append(Worker.attempt_in(frame))
+            frame = frame.f_back
+
+    async with opened(App(timing=QUIET)) as app:
+        run = await app.start(app.action(count))
+        sys.setprofile(look)
+        try:
+            await outcome(run)
+        finally:
+            sys.setprofile(None)
+
+    assert {each.run.id for each in found if each is not None} == {run.id}

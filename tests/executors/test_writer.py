@@ -1,22 +1,28 @@
 """Chunks are gathered into blocks: none is held back, and a hot loop fills them."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 
 import pytest
+from pydantic import TypeAdapter
 
 from tests.support.runs import SOON, BlockStore, block_sizes, call, first_chunk, opened, outcome
 from yieldwire.actions.context import Context
+from yieldwire.actions.encoding import encoding_of
 from yieldwire.actions.stream import Stream, StreamableValue
 from yieldwire.app import App
 from yieldwire.errors import StoreError
 from yieldwire.executors import RunLimits
-from yieldwire.executors.writer import BLOCK_BYTES, BLOCK_EVENTS
+from yieldwire.executors.audience import Audience
+from yieldwire.executors.pending import BLOCK_BYTES, BLOCK_EVENTS
+from yieldwire.executors.writer import LogWriter
 from yieldwire.log.events import Block
 from yieldwire.runs.access import Caller
 from yieldwire.runs.start import StartRequest
 from yieldwire.stores.memory import MemoryStore
+from yieldwire.testing.contract.harness import claimed
 
 
 @pytest.fixture
@@ -342,3 +348,18 @@ async def test_an_end_that_cannot_be_written_is_logged(caplog: pytest.LogCapture
 
     assert status == "running"
     assert "the run's end was not written" in caplog.text
+
+
+async def test_a_backlog_is_written_in_less_time_than_it_was_put() -> None:
+    run = await claimed(store := MemoryStore())
+    writer = LogWriter(store, run, encoding_of(int, TypeAdapter(int)), RunLimits(), Audience())
+
+    began = time.thread_time()
+    for n in range(300_000):
+        writer.put(n)
+    put = time.thread_time()
+    await writer.flush()
+    written = time.thread_time()
+
+    assert (await store.get(run.id)).seq == 300_000
+    assert written - put < put - began

@@ -12,9 +12,14 @@ from yieldwire.stores.memory.pack import Pack
 BEGAN = 1_764_000_000.0
 
 
+def empty_log() -> Entry:
+    """Return the log of a run that is being executed."""
+    return Entry(RunRecord(id="r1", action="count", quota_key="c"), None, "", writer=1)
+
+
 def slow_stream(events: int) -> tuple[Entry, list[Block]]:
     """Return the log of a stream that is mostly slow, and what was appended to it."""
-    entry, seq = Entry(RunRecord(id="r1", action="count", quota_key="c"), None, ""), 1
+    entry, seq = empty_log(), 1
     appended: list[Block] = []
     while seq <= events:
         size = 20 if seq % 97 == 0 else 1 + seq % 3
@@ -22,7 +27,7 @@ def slow_stream(events: int) -> tuple[Entry, list[Block]]:
         if seq % 41 == 0:
             data = [b'"' + b"x" * 5000 + b'"']
         block = Block.of_chunks("r1", seq, data, BEGAN + seq // 2 / 8)
-        entry.add(block)
+        assert entry.append_nowait(block, 1)
         appended.append(block)
         seq = block.last + 1
     return entry, appended
@@ -83,20 +88,20 @@ def test_what_is_packed_is_recognized_when_it_is_appended_again() -> None:
 
 
 def test_a_slow_stream_keeps_few_objects() -> None:
-    entry = Entry(RunRecord(id="r1", action="count", quota_key="c"), None, "")
+    entry = empty_log()
     for seq in range(1, 2001):
-        entry.add(Block.of_chunks("r1", seq, [b'{"text":"token"}'], BEGAN + seq))
+        entry.append_nowait(Block.of_chunks("r1", seq, [b'{"text":"token"}'], BEGAN + seq), 1)
 
     assert len(entry.pieces) < 4
 
 
 def test_a_log_of_tiny_events_counts_about_as_much_as_it_takes() -> None:
-    entry = Entry(RunRecord(id="r1", action="count", quota_key="c"), None, "")
+    entry = empty_log()
     empty = entry.size()
     tracemalloc.start()
     try:
         for seq in range(1, 20_001):
-            entry.add(Block.of_event("r1", seq, EventType.CHUNK, b"1", BEGAN + seq))
+            entry.append_nowait(Block.of_event("r1", seq, EventType.CHUNK, b"1", BEGAN + seq), 1)
         taken, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

@@ -28,17 +28,20 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
     await store.close()
 
 
-async def appended(store: RunStore, run: RunRecord, block: Block, **right: int) -> object:
+async def appended(
+    store: RunStore, run: RunRecord, block: Block, fence: int | None = None
+) -> object:
     """Append a block as a writer does, and return the error."""
     log, writer = quick_log_of(store, run.id), Told()
     assert log is not None
-    right = {"after": block.first - 1, "fence": run.fence, **right}
+    fence = run.fence if fence is None else fence
     async with asyncio.timeout(SOON):
-        if log.append_nowait(block, writer=writer, **right):
-            return await writer.answer
+        is_there = log.append_nowait(block, fence, writer)
         assert not writer.answer.done()
+        if is_there is not False:
+            return None if is_there else await writer.answer
         try:
-            await store.append(run.id, block, **right)
+            await store.append(run.id, block, after=block.first - 1, fence=fence)
         except YieldwireError as exc:
             return exc
     return None
@@ -68,7 +71,7 @@ async def test_many_are_reported_each_with_its_outcome(store: RunStore) -> None:
 
     errors = await asyncio.gather(
         *(
-            appended(store, run, chunks(run.id, 1, 1), fence=run.fence + n % 2)
+            appended(store, run, chunks(run.id, 1, 1), run.fence + n % 2)
             for n, run in enumerate(runs)
         )
     )
@@ -79,7 +82,7 @@ async def test_many_are_reported_each_with_its_outcome(store: RunStore) -> None:
 async def test_a_conflict_is_reported(store: RunStore) -> None:
     run = await claimed(store)
 
-    error = await appended(store, run, chunks(run.id, 5, 1), after=4)
+    error = await appended(store, run, chunks(run.id, 5, 1))
 
     assert isinstance(error, AppendConflict)
 
@@ -98,9 +101,8 @@ async def test_the_memory_store_has_written_a_block_when_the_call_returns() -> N
     log = quick_log_of(store, run.id)
     assert log is not None
 
-    assert log.append_nowait(chunks(run.id, 1, 1), after=0, fence=run.fence, writer=writer)
+    assert log.append_nowait(chunks(run.id, 1, 1), run.fence, writer) is True
 
-    assert writer.answer.result() is None
     assert [block.last for block in await store.read(run.id, 0)] == [1]
 
 

@@ -39,7 +39,7 @@ async def test_a_writer_that_cannot_be_told_keeps_no_other_from_being(store: SQL
     writers: list[BlockWriter] = [told[0], Deaf(), told[1]]
 
     for run, writer in zip(runs, writers, strict=True):
-        assert store.append_nowait(chunks(run.id, 1, 1), after=0, fence=run.fence, writer=writer)
+        assert store.append_nowait(chunks(run.id, 1, 1), run.fence, writer) is None
     async with asyncio.timeout(SOON):
         errors = [await each.answer for each in told]
 
@@ -51,7 +51,7 @@ async def test_each_block_is_taken_or_refused_by_itself(store: SQLiteStore) -> N
 
     for n, (run, writer) in enumerate(zip(runs, told, strict=True)):
         fence = run.fence + n % 2
-        assert store.append_nowait(chunks(run.id, 1, 1), after=0, fence=fence, writer=writer)
+        assert store.append_nowait(chunks(run.id, 1, 1), fence, writer) is None
     async with asyncio.timeout(SOON):
         errors = [await writer.answer for writer in told]
 
@@ -65,7 +65,7 @@ async def test_more_blocks_than_a_transaction_takes_are_all_written(store: SQLit
     told = [Told() for _ in runs]
 
     for run, writer in zip(runs, told, strict=True):
-        assert store.append_nowait(chunks(run.id, 1, 1), after=0, fence=run.fence, writer=writer)
+        assert store.append_nowait(chunks(run.id, 1, 1), run.fence, writer) is None
     async with asyncio.timeout(SOON):
         errors = await asyncio.gather(*(writer.answer for writer in told))
 
@@ -78,8 +78,6 @@ async def test_nothing_is_submitted_to_a_store_that_closes(store: SQLiteStore) -
     async with asyncio.TaskGroup() as group:
         group.create_task(store.close())
         await asyncio.sleep(0)
-        is_taken = store.append_nowait(
-            chunks(run.id, 1, 1), after=0, fence=run.fence, writer=Deaf()
-        )
+        is_taken = store.append_nowait(chunks(run.id, 1, 1), run.fence, Deaf())
 
-    assert not is_taken
+    assert is_taken is False

@@ -1,6 +1,7 @@
 """Sends the blocks of one run to one response, where they are appended."""
 
 from contextvars import copy_context
+from typing import Final
 
 from yieldwire.asgi.exchange import BrokenOff, Exchange
 from yieldwire.asgi.servers import chunked_transport_of, write_chunk
@@ -9,6 +10,9 @@ from yieldwire.deadline import Unfinished, at_once
 from yieldwire.log.events import Block, EventType
 from yieldwire.runs.access import Caller
 from yieldwire.runs.outlet import Outlet
+
+_newest: Final[list[tuple[Block | None, object, bytes]]] = [(None, None, b"")]
+"""The last block, what encoded it, and its frames, as in `servers`."""
 
 
 class StreamOutlet(Outlet):
@@ -32,7 +36,8 @@ class StreamOutlet(Outlet):
         self._encode, self._carries_end = encoder.encode, encoder.carries_end
         self._expiring = None if caller.expires_at is None else caller
         self._send, self._context = exchange.send, copy_context()
-        self._transport = chunked_transport_of(exchange.send)
+        self._transport = chunked_transport_of(exchange.send) if encoder.carries_end else None
+        """The connection, if blocks can be written to it as they are."""
         self._text_seq = seq
         """The place behind which nothing was sent, in a format that cannot take anything back."""
         self.sent: int = seq
@@ -46,7 +51,10 @@ class StreamOutlet(Outlet):
         Raises:
             BrokenOff: If the format cannot express it.
         """
-        frames = self._encode(block)
+        known, encoder, frames = _newest[0]
+        if block is not known or encoder is not self._encode:
+            frames = self._encode(block)
+            _newest[0] = block, self._encode, frames
         if not self._carries_end:
             if block.has(EventType.RESTARTED):
                 self._check_kept(block)
@@ -68,12 +76,12 @@ class StreamOutlet(Outlet):
         """Send a block at once, unless the caller must be identified again."""
         if self._expiring is not None and self._expiring.has_expired:
             return False
-        if self._carries_end:
-            body, self.sent = self._encode(block), block.last  # as `frames`, without the call
-        else:
-            body = self.frames(block)
         transport = self._transport
-        if body and (transport is None or not write_chunk(transport, body)):
+        if transport is not None and write_chunk(transport, block, self._encode):
+            self.sent = block.last
+            return True
+        body = self.frames(block)
+        if body:
             message = {"type": "http.response.body", "body": body, "more_body": True}
             self.rest = self._context.run(at_once, self._send(message))
             if self.rest is not None:

@@ -5,8 +5,11 @@ cancel scope: those belong to the task of the response. A server's own keeps not
 """
 
 from asyncio import Transport
+from collections.abc import Callable
 from types import BuiltinMethodType, FunctionType, MethodType
 from typing import Final
+
+from yieldwire.log.events import Block
 
 _H11: Final = "uvicorn.protocols.http.h11_impl.RequestResponseCycle"
 _HTTPTOOLS: Final = "uvicorn.protocols.http.httptools_impl.RequestResponseCycle"
@@ -55,23 +58,25 @@ def has_closed(receive: object) -> bool:
     return is_closed
 
 
-_newest: Final = [(b"", b"")]
-"""The last body and its chunk: the readers of a live run get the same one after another. It is one
-tuple, so that an event loop in another thread never pairs a body with another's chunk."""
+_newest: Final[list[tuple[Block | None, object, bytes]]] = [(None, None, b"")]
+"""The last block, what encoded it, and its chunk: the readers of a live run get the same one after
+another. It is one tuple, so that an event loop in another thread never takes a part of it."""
 
 
-def write_chunk(transport: Transport, body: bytes) -> bool:
-    """Write a piece of a body, which is not empty, as a chunk; return whether that was possible.
+def write_chunk(transport: Transport, block: Block, encode: Callable[[Block], bytes]) -> bool:
+    """Write the frames of a block as a chunk; return whether that was possible.
 
     If it was not, nothing is written: the connection is closed, or its buffer is full.
     """
     if transport.is_closing() or transport.get_write_buffer_size() > _BUFFERED:
         return False
-    known, chunk = _newest[0]
-    if body is not known:
-        chunk = b"%x\r\n%b\r\n" % (len(body), body)
-        _newest[0] = body, chunk
-    transport.write(chunk)
+    known, encoder, chunk = _newest[0]
+    if block is not known or encode is not encoder:
+        frames = encode(block)
+        chunk = b"%x\r\n%b\r\n" % (len(frames), frames) if frames else b""
+        _newest[0] = block, encode, chunk
+    if chunk:
+        transport.write(chunk)
     return True
 
 

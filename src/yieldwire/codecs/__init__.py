@@ -86,18 +86,17 @@ _ENTRY_BYTES: Final = 300
 
 
 class Frames:
-    """Encodes blocks in one format by ``make``, and caches the newest results.
+    """Encodes blocks in one format by ``make``, and caches those of large ones.
 
-    A block never changes, so its frames in one format are the same for every reader. They are
-    encoded once for all readers of a live run, and once for readers that replay a log soon after
-    each other.
+    A block never changes, so its frames in one format are the same for every reader: they are
+    encoded once for readers that replay a log soon after each other.
 
     Args:
         make: Encodes a block.
         shows_times: Whether the frames depend on when the events were written.
     """
 
-    __slots__ = ("_make", "_new", "_newest", "_old", "_shows_times", "_size")
+    __slots__ = ("_make", "_new", "_old", "_shows_times", "_size")
 
     def __init__(self, make: Callable[[Block], bytes], *, shows_times: bool = False) -> None:
         self._make: Final = make
@@ -107,9 +106,6 @@ class Frames:
         self._new: dict[tuple[str, int, float], tuple[bytes, bytes]] = {}
         self._old: dict[tuple[str, int, float], tuple[bytes, bytes]] = {}
         self._size = 0
-        # The last block: the readers of a live run ask for it one after another. It is one tuple,
-        # so that an event loop in another thread never pairs a block with another's frames.
-        self._newest: tuple[Block | None, bytes] = (None, b"")
 
     @property
     def kept_bytes(self) -> int:
@@ -119,15 +115,8 @@ class Frames:
 
     def of(self, block: Block) -> bytes:
         """Return the frames of every event of ``block``."""
-        newest, frames = self._newest
-        if block is newest:
-            return frames
-        make = self._make if len(block.body) < SMALL_BYTES else self._cached
-        frames = make(block)
-        self._newest = block, frames
-        return frames
-
-    def _cached(self, block: Block) -> bytes:
+        if len(block.body) < SMALL_BYTES:
+            return self._make(block)
         body, key = block.body, (block.run_id, block.first, block.at if self._shows_times else 0.0)
         known = self._new.get(key) or self._old.get(key)
         # Compared as well: `without_debug` and a cut change the body of a block.

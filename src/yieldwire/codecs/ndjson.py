@@ -1,5 +1,6 @@
 """Newline-delimited JSON: one event per line, ``{"seq":…,"type":…,"data":…}``."""
 
+from collections.abc import Callable
 from typing import Final
 
 from yieldwire.codecs import Frames, frames_of_chunks
@@ -42,8 +43,6 @@ def _timed_line(event: Event) -> bytes:
 
 
 _LINES_OF: Final = Frames(_lines).of
-
-
 _MARKED_LINES_OF: Final = Frames(_marked_lines, shows_times=True).of
 
 
@@ -60,15 +59,13 @@ class NDJSONEncoder:
 
     def __init__(self, *, times: bool = False, marks: bool = False) -> None:
         # Times are rarely requested, so their lines are not cached.
-        self._lines_of: Final = _timed_lines if times else _MARKED_LINES_OF if marks else _LINES_OF
+        encode = _timed_lines if times else _MARKED_LINES_OF if marks else _LINES_OF
+        self.encode: Final[Callable[[Block], bytes]] = encode
+        """Return a line for each event of a block."""
 
     def opening(self, cursor: Cursor, state: bytes, /) -> bytes:
         """Return nothing: the run's id is in the response's headers."""
         return b""
-
-    def encode(self, block: Block, /) -> bytes:
-        """Return a line for each event."""
-        return self._lines_of(block)
 
     def state(self, cursor: Cursor, state: bytes, /) -> bytes:
         """Return a line of the type ``run``, which is not in the log."""

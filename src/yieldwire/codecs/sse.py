@@ -15,7 +15,7 @@ from yieldwire.log.events import Block, Event, EventType, one_line
 MAX_EVENT_BYTES: Final = 16 * 1024 * 1024
 """The most bytes of one unfinished event; a larger one is an attack or a fault."""
 _EVENTS: Final = {"message": EventType.CHUNK, **LOG_EVENTS}
-_FRAMES: Final = frozenset({"run", "reset"})
+_OTHER_FRAMES: Final = frozenset({"run", "reset"})
 """Frames that are sent in addition to the events of the log."""
 
 
@@ -32,10 +32,14 @@ _FRAME: Final = b"id: " + CURSOR_FORMAT + b"%b\n%bdata: %b\n\n"
 
 
 def _frames(block: Block) -> bytes:
-    run_id, end = block.run_id, block.end
-    if block.first == block.last and end is None and block.body[0] != _SIGN:
+    if block.first == block.last and block.end is None and block.body[0] != _SIGN:
         # Most blocks of a slow stream.
-        return _CHUNK % (run_id.encode(), block.first, block.body)
+        return _CHUNK % (block.run_id.encode(), block.first, block.body)
+    return _FRAMES.of(block)
+
+
+def _several(block: Block) -> bytes:
+    run_id, end = block.run_id, block.end
     frames = frames_of_chunks(block, _CHUNKS % run_id.encode(), b"\n\n")
     if frames is None:
         events = block.events()
@@ -48,13 +52,19 @@ def _frames(block: Block) -> bytes:
 
 
 def _marked_frames(block: Block) -> bytes:
-    run_id, mark = block.run_id, mark_of(block.at)
     if block.first == block.last and block.end is None and block.body[0] != _SIGN:
-        return _MARKED_CHUNK % (run_id.encode(), block.first, mark, block.body)
-    frames = frames_of_chunks(block, _MARKED_CHUNKS % (run_id.encode(), mark), b"\n\n")
+        return _MARKED_CHUNK % (block.run_id.encode(), block.first, mark_of(block.at), block.body)
+    return _MARKED_FRAMES.of(block)
+
+
+def _marked_several(block: Block) -> bytes:
+    before = _MARKED_CHUNKS % (block.run_id.encode(), mark_of(block.at))
+    frames = frames_of_chunks(block, before, b"\n\n")
     if frames is None:
-        return b"".join([_marked_frame(run_id, event) for event in block.events()])
-    return frames if block.end is None else frames + _marked_frame(run_id, *block.newest().events())
+        return b"".join([_marked_frame(block.run_id, event) for event in block.events()])
+    if block.end is None:
+        return frames
+    return frames + _marked_frame(block.run_id, *block.newest().events())
 
 
 def _marked_frame(run_id: str, event: Event) -> bytes:
@@ -66,7 +76,8 @@ def _frame(run_id: str, seq: int, name: bytes, data: bytes, mark: bytes = b"") -
     return _FRAME % (run_id.encode(), seq, mark, name, data)
 
 
-_ENCODED: Final = Frames(_frames)
+_FRAMES: Final = Frames(_several)
+_MARKED_FRAMES: Final = Frames(_marked_several, shows_times=True)
 
 
 class SSEEncoder:
@@ -76,7 +87,7 @@ class SSEEncoder:
 
     media_type: str = "text/event-stream; charset=utf-8"
     carries_end: bool = True
-    encode: "staticmethod[[Block], bytes]" = staticmethod(_ENCODED.of)
+    encode: "staticmethod[[Block], bytes]" = staticmethod(_frames)
     """Return a frame for each event of a block."""
 
     def opening(self, cursor: Cursor, state: bytes, /) -> bytes:
@@ -106,9 +117,7 @@ class MarkedSSEEncoder(SSEEncoder):
 
     __slots__ = ()
 
-    encode: "staticmethod[[Block], bytes]" = staticmethod(
-        Frames(_marked_frames, shows_times=True).of
-    )
+    encode: "staticmethod[[Block], bytes]" = staticmethod(_marked_frames)
 
     def state(self, cursor: Cursor, state: bytes, /) -> bytes:
         """Return the ``run`` frame again; its id is the reader's place."""
@@ -249,10 +258,10 @@ class SSEDecoder:
             try:
                 place = parse_cursor(message.last_event_id)
             except ParseError as exc:
-                if kind is None and name not in _FRAMES:
+                if kind is None and name not in _OTHER_FRAMES:
                     continue  # a frame of another version; it need not have a place in the log
                 raise ProtocolError(f"Not a frame of this protocol: {name!r}.") from exc
-            is_known = kind is not None or name in _FRAMES
+            is_known = kind is not None or name in _OTHER_FRAMES
             if not is_known and place.run_id != (self._run_id or place.run_id):
                 continue  # its place is in another run's log
             if is_known:

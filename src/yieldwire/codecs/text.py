@@ -18,7 +18,7 @@ def _text(block: Block) -> bytes:
     ).encode()
 
 
-_TEXT_OF: Final = Frames(_text).of
+_TEXTS: Final = Frames(_text)
 
 
 class TextEncoder:
@@ -26,14 +26,12 @@ class TextEncoder:
 
     media_type: str = "text/plain; charset=utf-8"
     carries_end: bool = False
+    encode: "staticmethod[[Block], bytes]" = staticmethod(_TEXTS.of)
+    """Return the text of a block's chunks."""
 
     def opening(self, cursor: Cursor, state: bytes, /) -> bytes:
         """Return nothing."""
         return b""
-
-    def encode(self, block: Block, /) -> bytes:
-        """Return the text of the block's chunks."""
-        return _TEXT_OF(block)
 
     def state(self, cursor: Cursor, state: bytes, /) -> bytes:
         """Return nothing."""

@@ -1,13 +1,16 @@
 """Operations on an action's generator other than taking its chunks."""
 
 from collections.abc import AsyncGenerator
+from typing import TypeAlias
 
 from yieldwire.errors import UsageError
 from yieldwire.errors.debug import at_yield
 from yieldwire.log.chunks import Result
 
+Chunks: TypeAlias = AsyncGenerator[object, None]
 
-async def last_word(result: Result[object], chunks: AsyncGenerator[object, None]) -> object:
+
+async def last_word(result: Result[object], chunks: Chunks) -> object:
     """Return the value of a generator's `Result`, once the generator has ended.
 
     Raises:
@@ -24,16 +27,18 @@ def late(chunks: object) -> UsageError:
     return at_yield(error, chunks)
 
 
-async def cancelled_at_yield(
-    chunks: AsyncGenerator[object, None], cancellation: BaseException
-) -> AsyncGenerator[object, None]:
+async def cancelled_at_yield(chunks: Chunks, exc: BaseException, earlier: Chunks) -> Chunks:
     """Yield what a generator yields when it is cancelled at the `yield` where it is suspended.
 
-    The cancellation came while its chunks were written. It belongs to whatever the generator has
-    around that `yield`, for example a time limit, as if the generator itself had waited there.
+    The cancellation, ``exc``, came while its chunks were written. It belongs to what the generator
+    has around that `yield`, for example a time limit, as if the generator had waited there itself.
+    ``earlier`` is what this function returned for the one before, or the generator itself.
     """
+    if earlier is not chunks:
+        await earlier.aclose()
+    del earlier
     try:
-        chunk = await chunks.athrow(cancellation)
+        chunk = await chunks.athrow(exc)
     except StopAsyncIteration:
         return
     yield chunk

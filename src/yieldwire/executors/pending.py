@@ -1,7 +1,8 @@
 """The chunks of an attempt that are not in its log yet, as the blocks in which they get there.
 
-A chunk for which the log has no space is refused where it is put; accepted chunks always fit. A
-block holds about `BLOCK_BYTES`: a full one is set aside, and the next chunk starts another.
+A chunk for which the log has no space is refused where it is put; accepted chunks fit, unless one
+that was yielded before them grows as its line breaks are escaped. A block holds about
+`BLOCK_BYTES`.
 """
 
 import asyncio
@@ -17,6 +18,12 @@ from yieldwire.log.jsonvalue import UNCHECKED_BYTES
 from yieldwire.log.misfit import invalid_output, unreadable_output
 from yieldwire.log.run import RunRecord
 
+BLOCK_EVENTS: Final = 512
+"""Large enough to make the cost of a block small compared with that of its events."""
+BLOCK_BYTES: Final = 64 * 1024
+MOST_BLOCK_EVENTS: Final = 2 * BLOCK_EVENTS
+"""The maximum of chunks in a block."""
+
 
 class Pending(Budget):
     """Chunks as JSON, from where they are put to their blocks."""
@@ -27,8 +34,8 @@ class Pending(Budget):
         "_epoch",
         "_failure",
         "_fence",
-        "_full",
         "_pending",
+        "_pending_at",
         "_pending_bytes",
         "_run",
         "_seq",
@@ -48,8 +55,9 @@ class Pending(Budget):
         self._checked_bytes = min(limits.max_event_bytes, UNCHECKED_BYTES)
         self._pending: list[bytes] | tuple[()] = ()
         self._pending_bytes = 0
-        self._full: list[tuple[list[bytes], int]] | None = None
-        """Full blocks of chunks before the pending ones, with their bytes. None if none pend."""
+        """The size of their JSON, if there are any."""
+        self._pending_at = 0.0
+        """When the first one was put, by the loop's clock."""
         self._failure: LimitExceeded | None = None
         self.loop: Final = loop
         """The event loop of the attempt."""
@@ -99,24 +107,45 @@ class Pending(Budget):
         if self._failure is not None:
             raise self._refusal()
 
+    @property
+    def _is_several_blocks(self) -> bool:
+        """Whether the pending chunks are more than one block."""
+        data = self._pending
+        size = self._pending_bytes - len(data[-1]) if data else 0
+        return size >= BLOCK_BYTES or len(data) > MOST_BLOCK_EVENTS
+
     def _next_block(self) -> Block | None:
         """Return the pending chunks, or about `BLOCK_BYTES`, as far as the log has space."""
-        data: Sequence[bytes]
-        if self._full:
-            data, size = self._full.pop(0)
+        data: Sequence[bytes] = self._pending
+        at = self._pending_at
+        first = last = self._seq + 1
+        if len(data) == 1:
+            self._pending, body = (), data[0] + b"\n"
         else:
-            data, self._pending = self._pending, ()
-            size, self._pending_bytes = self._pending_bytes, 0
-        seq, at = self._seq + 1, self._epoch + self.loop.time()
-        if len(data) == 1:  # the same as below, without the call
-            body = data[0] + b"\n"
-            body = body if body.isascii() else one_line(body)
-            block = Block(self._run_id, seq, seq, body, None, at)
-        else:
-            block = Block.of_chunks(self._run_id, seq, data, at)
-        if self.take(block, size):
+            data = self._cut()
+            body, last = b"\n".join([*data, b""]), self._seq + len(data)
+        if not body.isascii():
+            body = one_line(body)
+        block = Block(self._run_id, first, last, body, None, self._epoch + at)
+        left = self._left_bytes - len(body)
+        if left >= 0 and last <= self._most_seq and self._kept is None:
+            self._left_bytes = left  # the same as `take`, without the call
             return block
-        self._failure = self.exceeded()
-        self._full = None
-        self._pending, self._pending_bytes = (), 0
-        return self.take_part(block)
+        part = self.take(block)
+        if part is not block:
+            self._failure, self._pending = self.exceeded(), ()
+        return part
+
+    def _cut(self) -> Sequence[bytes]:
+        """Remove the chunks of the next block, and return them."""
+        data, count, size = self._pending, 0, 0
+        if not (data and self._is_several_blocks):
+            self._pending = ()
+            return data
+        while count < MOST_BLOCK_EVENTS and size < BLOCK_BYTES:
+            size += len(data[count])
+            count += 1
+        self._pending_bytes -= size
+        block = data[:count]
+        del data[:count]  # a copy of the rest, for each block, would take long if there are many
+        return block

@@ -56,7 +56,7 @@ class Stepper(Coroutine[Any, Any, T]):
     def __iter__(self) -> Self:
         return self
 
-    def __next__(self, error: BaseException | None = None) -> object:
+    def __next__(self, error: BaseException | None = None) -> object:  # noqa: C901 - hot
         """Step until something must be waited for, and return that.
 
         ``error`` is raised where the innermost coroutine waits.
@@ -68,23 +68,24 @@ class Stepper(Coroutine[Any, Any, T]):
             writer = error = None
         while True:
             try:
-                try:
-                    if writer is not None:
-                        waited = writer.step(self._coroutine, value, error)
-                    elif error is None:
-                        waited = self._coroutine.send(value)
-                    else:
-                        waited = self._coroutine.throw(error)
-                finally:
-                    value = error = None  # an error that is kept here would keep this frame
+                if writer is not None:
+                    writer.due_at = writer.loop.time() + writer.patience  # others have had a turn
+                    writer.is_stepping = True
+                if error is None:
+                    waited = self._coroutine.send(value)
+                else:
+                    waited = self._coroutine.throw(error)
+                value = error = None
+                if writer is not None:
+                    writer.is_stepping = False
+                    error = writer.submit()
+                    if error is not None:
+                        continue
             except BaseException as exc:
+                value = error = None  # an error that is kept here would keep this frame
                 if self._outer is None:
                     raise
-                self._coroutine, self._writer, self._outer = self._outer
-                if isinstance(exc, StopIteration):
-                    value = exc.value
-                else:
-                    error = exc
+                value, error = self._pop(exc)
             else:
                 if type(waited) is not Stepped:
                     return waited
@@ -126,3 +127,11 @@ class Stepper(Coroutine[Any, Any, T]):
     def _push(self, coroutine: _Coroutine, writer: LogWriter | None) -> None:
         self._outer = self._coroutine, self._writer, self._outer
         self._coroutine, self._writer = coroutine, writer
+
+    def _pop(self, exc: BaseException) -> tuple[object, BaseException | None]:
+        """Continue with what awaits the coroutine that has ended; return its value or error."""
+        if self._writer is not None:
+            self._writer.is_stepping = False
+        if self._outer is not None:
+            self._coroutine, self._writer, self._outer = self._outer
+        return (exc.value, None) if isinstance(exc, StopIteration) else (None, exc)

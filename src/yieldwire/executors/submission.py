@@ -76,50 +76,57 @@ class Submitter(LoopReporter):
         """Take nothing more, as the attempt is over."""
         self.is_closed, self.holder = True, None
 
-    def submit(self) -> None:
+    def submit(self) -> LimitExceeded | None:
         """Write what is pending: a block of it, unless one is on its way, which others follow.
 
-        Raises:
-            LimitExceeded: If the log would be too large.
+        Returns the error for the action if the log has no space for all of it.
         """
-        if self.is_busy or self.is_closed or not self._pending or self.error is not None:
-            return
-        failure, log = self._failure, self._log
-        self._unsettled = block = self._next_block()
+        if not self._pending or self._unsettled is not None or self.is_closed:
+            return None
+        failure, block, log = self._failure, self._next_block(), self._log
         if block is not None:
-            self.is_busy = True
-            if log is None or not log.append_nowait(
-                block, after=self._seq, fence=self._fence, writer=self
-            ):
-                self._append_later()
-        if self._failure is not failure:
-            raise self._refusal()
+            try:
+                is_there = False if log is None else log.append_nowait(block, self._fence, self)
+            except Exception as exc:  # noqa: BLE001 - raised in the task that appends
+                self._unsettled, self.is_busy = block, True
+                self._append_later(exc)
+                return None
+            if is_there:
+                self._settle(block)
+            else:
+                self._unsettled, self.is_busy = block, True
+                if is_there is False:
+                    self._append_later()
+        return None if self._failure is failure else self.exceeded()
 
     def submitted(self, error: YieldwireError | None) -> None:
         """Continue, as the block is in the log, or could not be written because of ``error``."""
         if error is not None:
             self._append_later(error)
             return
-        block = self._unsettled
+        block, self._unsettled, self.is_busy = self._unsettled, None, False
         if block is not None:
-            self._seq, self._unsettled = block.last, None
-            if self._watch is not None:
-                self._watch.block_appended(self._run, block)
-            self.is_ahead = self._audience.publish(block)
-        self.is_busy = False
-        if self._pending:
-            self.loop.call_soon(self._kick)
+            self._settle(block)
         if self._idle is not None:
             self._rest()
 
-    def _append_later(self, failure: YieldwireError | None = None) -> None:
+    def _settle(self, block: Block) -> None:
+        """Serve the readers a block that is in the log."""
+        self._seq = block.last
+        if self._watch is not None:
+            self._watch.block_appended(self._run, block)
+        self.is_ahead = self._audience.publish(block)
+        if self._pending:
+            self.loop.call_soon(self._kick)
+
+    def _append_later(self, failure: Exception | None = None) -> None:
         if self.holder is not None:
             task = self.holder.own(self._append_patiently(failure))
             if not task.cancelling():
                 return
         self._give_up(StoreError(_OVER))
 
-    async def _append_patiently(self, failure: YieldwireError | None) -> None:
+    async def _append_patiently(self, failure: Exception | None) -> None:
         """Append the block in a task, as often as it takes."""
         try:
             await self._append(failure)
@@ -135,7 +142,7 @@ class Submitter(LoopReporter):
         if self.holder is not None:
             self.holder.stop_by(error)
 
-    async def _append(self, failure: YieldwireError | None = None) -> None:
+    async def _append(self, failure: Exception | None = None) -> None:
         """Append the block that is not settled, which is repeated after a ``failure``."""
         run_id, block, after, fence = self._run_id, self._unsettled, self._seq, self._fence
         if block is None:
@@ -158,11 +165,9 @@ class Submitter(LoopReporter):
         """Write what nobody waits for, and stop the action if the log has no space for it."""
         if self.is_closed or self.holder is None:
             return
-        try:
-            self.submit()
-            self.check_limits()
-        except LimitExceeded as exc:
-            self.holder.stop_by(exc)
+        self.submit()
+        if self._failure is not None:
+            self.holder.stop_by(self._failure)
 
     async def flush(self) -> None:
         """Return when everything that was put is in the log, and its readers are not far behind.
@@ -172,7 +177,8 @@ class Submitter(LoopReporter):
             StoreError: If the store failed for longer than `store_patience`.
         """
         while not self.is_closed:
-            self.submit()
+            if (error := self.submit()) is not None:
+                raise error
             await self._wait()
             if not (self.is_busy or self.is_ahead or self._pending):
                 return
@@ -185,7 +191,8 @@ class Submitter(LoopReporter):
             StoreError: If the store failed for longer than `store_patience`.
         """
         while self._seq < seq and not self.is_closed:
-            self.submit()
+            if (error := self.submit()) is not None:
+                raise error
             await self._wait_idle()
             if self._seq < seq and not self._pending:
                 raise self._refusal()  # it was dropped, as the log has no space for it

@@ -20,7 +20,8 @@ from typing import Any, Final, TypeVar, cast
 from yieldwire.errors import InvalidOutput, YieldwireError
 from yieldwire.errors.debug import at_yield
 from yieldwire.executors.generator import late
-from yieldwire.executors.writer import BLOCK_BYTES, LogWriter
+from yieldwire.executors.pending import BLOCK_BYTES
+from yieldwire.executors.writer import LogWriter
 from yieldwire.log.chunks import Result
 
 T = TypeVar("T")

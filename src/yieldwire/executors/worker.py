@@ -392,9 +392,9 @@ class Worker:
     @staticmethod
     def attempt_in(frame: FrameType) -> Holder | None:
         """Return the attempt of a run if ``frame`` is a function that executes or steps it."""
-        if frame.f_code is LogWriter.step.__code__:
-            writer: LogWriter = frame.f_locals["self"]
-            return writer.holder
+        if frame.f_code is Stepper.__next__.__code__:
+            writer: LogWriter | None = frame.f_locals.get("writer")  # unset where it begins
+            return None if writer is None else writer.holder
         is_executing = frame.f_code is Worker._execute.__code__
         attempt: Attempt | None = frame.f_locals.get("attempt") if is_executing else None
         return attempt

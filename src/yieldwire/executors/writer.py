@@ -2,17 +2,18 @@
 
 Theory of operation. Chunks are encoded as they come and collected. They are appended, as one
 block, when the action suspends: a slow stream is written event by event without delay, and a
-hot loop fills its blocks. `LogWriter.step` detects when the action suspends: it steps the
-action's coroutine by hand, and submits what is there before the task waits. So an event needs
-no queue and no timer, and no task either unless its store has to be awaited.
+hot loop fills its blocks. `Stepper` detects when the action suspends: it steps the action's
+coroutine by hand, and submits what is there before the task waits. So an event needs no queue
+and no timer, and no task either unless its store has to be awaited.
 
 What is collected is limited, however long nobody awaits: see `Pending`.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Coroutine
+import math
+from collections.abc import AsyncGenerator
 from contextlib import suppress
-from typing import Any, Final
+from typing import Final
 
 from yieldwire.actions.encoding import Encoding
 from yieldwire.actions.running import Thread
@@ -21,6 +22,7 @@ from yieldwire.errors.debug import at_yield
 from yieldwire.executors import RunLimits
 from yieldwire.executors.audience import Audience
 from yieldwire.executors.generator import cancelled_at_yield, last_word
+from yieldwire.executors.pending import BLOCK_BYTES, BLOCK_EVENTS
 from yieldwire.executors.submission import Submitter
 from yieldwire.hooks import NOBODY, Watch
 from yieldwire.log.chunks import Result
@@ -28,11 +30,6 @@ from yieldwire.log.events import Block, EventType, one_line
 from yieldwire.log.run import RunRecord
 from yieldwire.stores import RunStore
 
-BLOCK_EVENTS: Final = 512
-"""Large enough to make the cost of a block small compared with that of its events."""
-BLOCK_BYTES: Final = 64 * 1024
-MOST_BLOCK_EVENTS: Final = 2 * BLOCK_EVENTS
-"""The maximum of chunks in a block."""
 FIRST_SECONDS: Final = 0.0005
 """How long after a wait an action can keep an event back: if producing one event is slow, the
 next can be as slow."""
@@ -44,10 +41,11 @@ class LogWriter(Submitter):
     """Writes one attempt's events. The attempt's end closes it."""
 
     __slots__ = (
-        "_due_at",
         "_ending",
-        "_is_stepping",
+        "due_at",
+        "is_stepping",
         "is_stopping",
+        "patience",
     )
 
     def __init__(
@@ -64,9 +62,12 @@ class LogWriter(Submitter):
         self.tracked: object | None = None
         self._ending: tuple[Block, EventType] | None = None
         """The block that ends the log, and its last type, once that is settled."""
-        self._due_at = self.loop.time() + FIRST_SECONDS
+        self.patience: float = FIRST_SECONDS
+        """For how many seconds after a wait an action can keep an event."""
+        self.due_at: float = self.loop.time() + FIRST_SECONDS
+        """When the action must write what it has, by the loop's clock, if it has not waited yet."""
         self.is_stopping: bool = False
-        self._is_stepping = False
+        self.is_stepping: bool = False
         """Whether the action's own coroutine is being stepped, so that its next wait writes."""
 
     async def put_all(self, chunks: AsyncGenerator[object, None]) -> object:  # noqa: C901, PLR0912 - hot
@@ -91,24 +92,24 @@ class LogWriter(Submitter):
                     size = len(data)
                     if size > most and (refusal := self._refusal_of(chunk, data)):
                         raise at_yield(refusal, chunks)
-                    pending = self._pending
+                    pending, now = self._pending, loop.time()
                     if pending:
                         pending.append(data)
+                        size += self._pending_bytes
+                        if len(pending) >= BLOCK_EVENTS:
+                            now = math.inf
                     elif self.is_closed or self._failure is not None:
                         raise self._refusal()
                     else:
-                        self._pending = pending = [data]
-                    self._pending_bytes = size = self._pending_bytes + size
-                    is_full = len(pending) >= BLOCK_EVENTS or size >= BLOCK_BYTES
-                    if is_full or loop.time() >= self._due_at:
+                        self._pending, self._pending_at = [data], now
+                    self._pending_bytes = size
+                    if now >= self.due_at or size >= BLOCK_BYTES:
                         try:
                             await self.turn()
                         except asyncio.CancelledError as exc:
                             if self.is_stopping:
                                 raise
-                            last, rest = rest, cancelled_at_yield(chunks, exc)
-                            if last is not chunks:
-                                await last.aclose()
+                            rest = cancelled_at_yield(chunks, exc, rest)
                             break
                     del chunk, data, pending  # while the action waits, they are only memory
                 else:
@@ -132,7 +133,7 @@ class LogWriter(Submitter):
         try:
             self.put_encoded(self.encode(chunk))
         except LimitExceeded:
-            if was_full or (self._failure is not None and not self._is_stepping):
+            if was_full or (self._failure is not None and not self.is_stepping):
                 # The action ignored it, or has not seen it yet: the run ends anyway.
                 self.loop.call_soon(self._kick)
             raise
@@ -141,7 +142,7 @@ class LogWriter(Submitter):
     def last_put(self) -> int:
         """The seq that the last chunk has in the log, or will have."""
         seq = self._seq if self._unsettled is None else self._unsettled.last
-        return seq + sum(len(data) for data, _ in self._full or ()) + len(self._pending)
+        return seq + len(self._pending)
 
     def put_encoded(self, data: bytes) -> None:
         """Take a chunk's JSON.
@@ -153,52 +154,29 @@ class LogWriter(Submitter):
             raise self._refusal()
         if not data.isascii():
             data = one_line(data)  # so that it has the same size as in the log
-        if not self.reserve(len(data)):
+        pending = self._pending
+        size = len(data) + (self._pending_bytes if pending else 0)
+        if not self.has_space(self.last_put + 1, size + len(pending) + 1):
             self._failure = self.exceeded()
             raise self._refusal()
-        pending, size = self._pending, self._pending_bytes
-        if pending and size < BLOCK_BYTES and len(pending) < MOST_BLOCK_EVENTS:
-            pending.append(data)
-            self._pending_bytes += len(data)
-            return
         if pending:
-            self._full = [*(self._full or ()), (pending, size)]
-        elif not self._is_stepping:
-            self.loop.call_soon(self._kick)
-        self._pending, self._pending_bytes = [data], len(data)
+            pending.append(data)
+        else:
+            self._pending, self._pending_at = [data], self.loop.time()
+            if not self.is_stepping:
+                self.loop.call_soon(self._kick)
+        self._pending_bytes = size
 
     def stop(self) -> None:
         """Stop the action at its next chunk, unless it waits before that."""
         self.is_stopping = True
-        self._due_at = 0.0
-
-    def step(
-        self, coroutine: Coroutine[Any, Any, Any], value: object, error: BaseException | None
-    ) -> object:
-        """Step the action's coroutine, submit what it has emitted, and return what it waits for."""
-        if not self.is_stopping:  # it has waited, so others have had a turn
-            self._due_at = self.loop.time() + FIRST_SECONDS
-        self._is_stepping = True
-        try:
-            waited = coroutine.send(value) if error is None else coroutine.throw(error)
-        finally:
-            self._is_stepping = False
-            error = None  # an error that is kept here would keep this frame
-        if self._pending:
-            try:
-                self.submit()
-            except LimitExceeded as exc:
-                return self.step(coroutine, None, exc)
-        return waited
+        self.due_at, self.patience = 0.0, -math.inf
 
     async def drain(self) -> None:
         """Write if it is time to, and give others a turn; wait while the log is too far behind."""
-        if (
-            len(self._pending) >= BLOCK_EVENTS
-            or self._pending_bytes >= BLOCK_BYTES
-            or self._full
-            or self.loop.time() >= self._due_at
-        ):
+        pending = self._pending
+        is_full = pending and self._pending_bytes >= BLOCK_BYTES
+        if is_full or len(pending) >= BLOCK_EVENTS or self.loop.time() >= self.due_at:
             await self.turn()
 
     async def turn(self) -> None:
@@ -211,7 +189,7 @@ class LogWriter(Submitter):
         await asyncio.sleep(0)
         if self.is_stopping:
             raise asyncio.CancelledError
-        self._due_at = self.loop.time() + BLOCK_SECONDS  # it did not wait for anything itself
+        self.due_at = self.loop.time() + BLOCK_SECONDS  # it did not wait for anything itself
 
     async def write_rest(self) -> None:
         """Append everything pending, and close: another attempt continues the log.
@@ -236,11 +214,8 @@ class LogWriter(Submitter):
         """
         with suppress(YieldwireError):
             await self._wait_idle()
-        while True:
-            if self._unsettled is None and (self._full if is_ending else self._pending):
-                self._unsettled = self._next_block()
-            if self._unsettled is None:
-                return
+        while self._unsettled or (self._is_several_blocks if is_ending else self._pending):
+            self._unsettled = self._unsettled or self._next_block()
             await self._append()
 
     async def end(self, kind: EventType, data: bytes) -> EventType:
@@ -256,7 +231,7 @@ class LogWriter(Submitter):
             StoreError: If the store failed for longer than `store_patience`.
         """
         self._close()
-        if self.is_busy or self._unsettled is not None or self._full:
+        if self._unsettled is not None or self._is_several_blocks:
             await self._append_rest(is_ending=True)
         if self._ending is None:
             self._ending = self._last_block(kind, data)

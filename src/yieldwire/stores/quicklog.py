@@ -22,12 +22,12 @@ class BlockWriter(Protocol):
 class QuickLog(Protocol):
     """The log of a run, for the attempt that writes it."""
 
-    def append_nowait(
-        self, block: Block, /, *, after: int, fence: int, writer: BlockWriter
-    ) -> bool:
-        """Do what `Store.append` does, and then call `BlockWriter.submitted`, which can be at once.
+    def append_nowait(self, block: Block, fence: int, writer: BlockWriter, /) -> bool | None:
+        """Do what `Store.append` does with the block, which follows the one before it.
 
-        ``False`` means that nothing was done, and that `Store.append` must be used.
+        ``True`` means that the block is in the log, ``None`` that `BlockWriter.submitted` will
+        report it, but not within this call, and ``False`` that nothing was done, and that
+        `Store.append` must be used.
         """
         ...
 

@@ -148,6 +148,8 @@ class MemoryStore(MemoryDeliveries, MemoryQueue, MemoryRevocations, QuickLogs):
     async def append(self, run_id: str, block: Block, *, after: int, fence: int) -> int:
         """Append ``block`` in one step, all or nothing, and return the last seq."""
         entry = self._entry(run_id)
+        if block.end is None and block.first == after + 1 and entry.append_nowait(block, fence):
+            return block.last
         if entry.seq != after and entry.record.fence == fence and entry.stands_already(block):
             return block.last
         transitions.check_right(entry.record, fence)

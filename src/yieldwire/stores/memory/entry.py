@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
-from typing import Final
+from typing import Any, Final
 
 from yieldwire.log.delivery import is_told
 from yieldwire.log.events import Block
@@ -18,13 +18,19 @@ from yieldwire.stores.memory.pack import Pack
 from yieldwire.stores.quicklog import BlockWriter
 
 _FEW: Final = 8
-_SMALL_BYTES: Final = 1024
+_SMALL: Final = 1024
 """The most events and bytes of a small block, which is packed together with others."""
+_TAIL: Final = 2 * 16
+"""At this length the tail is packed: a pack touched for each of its blocks would cost more."""
 _FIRST: Final = attrgetter("first")
 _RUN_BYTES: Final = 3_000
 _BLOCK_BYTES: Final = 200
 _TIME_BYTES: Final = 8
 """The size of a run without its input and log, of a block without its body, of an event's time."""
+
+
+def _are_few(block: Block) -> bool:
+    return block.last - block.first < _FEW and b"\n@" not in block.body
 
 
 @dataclass(slots=True)
@@ -45,6 +51,8 @@ class Entry(Awaited):
     """The log."""
     pack: Pack | None = None
     """The last piece, if small blocks can be added to it."""
+    tail: list[Any] = field(default_factory=list)
+    """The newest small blocks, which are behind the pieces: the body of each, and its time."""
     readers: dict[str, float] = field(default_factory=dict)
     writer: int | None = None
     """The fence of the running attempt; ``None`` if none is running."""
@@ -64,40 +72,51 @@ class Entry(Awaited):
             record = self.record = record.changed(seq=self.seq, first_seq=self.first_seq)
         return record
 
-    def append_nowait(
-        self, block: Block, /, *, after: int, fence: int, writer: BlockWriter
-    ) -> bool:
+    def append_nowait(self, block: Block, fence: int, _: BlockWriter | None = None, /) -> bool:
         """Append a block that only continues the log; return whether this was one."""
-        is_next = self.seq == after == block.first - 1 and self.writer == fence
+        last, body = block.last, block.body
+        is_next = self.seq + 1 == block.first and self.writer == fence
         if not is_next or block.end is not None or (self.tells_questions and is_told(block)):
             return False
-        self.add(block)  # the record is not rebuilt for every block
-        writer.submitted(None)
+        # The record is not rebuilt for every block.
+        if len(body) <= _SMALL and self.keep is None and (last == block.first or _are_few(block)):
+            tail = self.tail
+            tail += (body, block.at)
+            if len(tail) >= _TAIL:
+                self._settle()
+            self.seq = last
+            if self.change is not None:
+                self.wake()
+        else:
+            self.add(block)
         return True
 
     def add(self, block: Block) -> None:
-        """Append ``block`` to the log and wake the waiting readers."""
-        last, body, keep = block.last, block.body, self.keep
-        count = last - block.first + 1
+        """Append ``block`` to the log as a piece of its own, and wake the waiting readers."""
+        self._settle()
+        self.pack = None
+        self.pieces.append(block)
+        self.seq = last = block.last
         # Of a feed whole blocks are trimmed: packs would keep more than requested.
-        is_small = count <= _FEW and len(body) <= _SMALL_BYTES and block.end is None
-        if is_small and keep is None and (count == 1 or b"\n@" not in body):
-            pack = self.pack
-            if pack is None or not pack.add(body, count, block.at):
-                self.pack = pack = Pack(self.record.id, block.first)
-                self.pieces.append(pack)
-                pack.add(body, count, block.at)
-        else:
-            self.pack = None
-            self.pieces.append(block)
-            if keep is not None and last - self.first_seq + 1 > keep:
-                self._trim(last - keep + 1)
-        self.seq = last
-        if self.change is not None:
-            self.wake()
+        if self.keep is not None and last - self.first_seq + 1 > self.keep:
+            self._trim(last - self.keep + 1)
+        self.wake()
+
+    def _settle(self) -> None:
+        """Pack the tail."""
+        bodies, times = self.tail[::2], self.tail[1::2]
+        self.tail.clear()
+        if not bodies:
+            return
+        if self.pack is None or self.pack.is_full:
+            first = self.pieces[-1].last + 1 if self.pieces else self.first_seq
+            self.pack = Pack(self.record.id, first)
+            self.pieces.append(self.pack)
+        self.pack.add(bodies, times)
 
     def page(self, after: int, max_bytes: int) -> Sequence[Block]:
         """Return the blocks after ``after``, the first one cut there, about ``max_bytes``."""
+        self._settle()
         page, size, place = list[Block](), 0, 0
         if after >= self.first_seq:
             place = bisect_right(self.pieces, after + 1, key=_FIRST) - 1
@@ -137,6 +156,7 @@ class Entry(Awaited):
         record = self.record
         size = _RUN_BYTES + len(record.input) + len(record.context)
         size += _TIME_BYTES * (self.seq - self.first_seq + 1)
+        self._settle()
         for piece in self.pieces:
             size += len(piece.body) + _BLOCK_BYTES
         if record.labels:

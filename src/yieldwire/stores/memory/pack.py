@@ -9,20 +9,19 @@ make Python's garbage collector look at all that wait at the moment.
 """
 
 from array import array
+from collections.abc import Sequence
 from typing import Final
 
 from yieldwire.log.events import Block
 
 PACK_BYTES: Final = 16_384
 """From this size a pack is full. A reader that continues in the middle splits all of its lines."""
-_TAIL_BLOCKS: Final = 16
-"""How many blocks are kept as they are: touching the end of a large piece for each costs more."""
 
 
 class Pack:
     """Contiguous events of one run."""
 
-    __slots__ = ("_body", "_tail", "first", "run_id", "times")
+    __slots__ = ("body", "first", "run_id", "times")
 
     def __init__(self, run_id: str, first: int) -> None:
         self.run_id: Final = run_id
@@ -30,9 +29,8 @@ class Pack:
         """The seq of the first event."""
         self.times: Final = array("d")
         """The time of each event."""
-        self._body = bytearray()
-        self._tail: list[bytes] = []
-        """The bodies of the newest blocks, which follow ``_body``."""
+        self.body: Final = bytearray()
+        """The events' lines, without times."""
 
     @property
     def last(self) -> int:
@@ -40,24 +38,18 @@ class Pack:
         return self.first + len(self.times) - 1
 
     @property
-    def body(self) -> bytearray:
-        """The events' lines, without times. Not to be changed."""
-        if self._tail:
-            self._body += b"".join(self._tail)
-            self._tail.clear()
-        return self._body
+    def is_full(self) -> bool:
+        """Whether what follows belongs into another pack."""
+        return len(self.body) >= PACK_BYTES
 
-    def add(self, body: bytes, count: int, at: float) -> bool:
-        """Add a block's body, ``count`` events written at the same time; return whether it fits."""
-        tail = self._tail
-        if len(tail) >= _TAIL_BLOCKS and len(self.body) >= PACK_BYTES:
-            return False
-        tail.append(body)
-        if count == 1:
-            self.times.append(at)
-        else:
-            self.times.extend((at,) * count)
-        return True
+    def add(self, bodies: Sequence[bytes], times: Sequence[float]) -> None:
+        """Add blocks, given as the body of each, and the time at which all of its events were."""
+        lines = b"".join(bodies)
+        self.body.extend(lines)
+        if lines.count(b"\n") > len(bodies):
+            each = zip(bodies, times, strict=True)
+            times = [at for body, at in each for _ in range(body.count(b"\n"))]
+        self.times.extend(times)
 
     def block(self, after: int, max_bytes: int) -> Block:
         """Return the events after ``after``, which is before the last, about ``max_bytes``."""

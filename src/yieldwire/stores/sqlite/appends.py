@@ -33,15 +33,13 @@ class SQLiteAppends(QuickLogs):
         """Return what appends to the log of a run."""
         return self
 
-    def append_nowait(
-        self, block: Block, /, *, after: int, fence: int, writer: BlockWriter
-    ) -> bool:
+    def append_nowait(self, block: Block, fence: int, writer: BlockWriter, /) -> bool | None:
         """Do what `append` does, and tell ``writer``, unless the store is closed."""
         try:
-            self._submit(block, after, fence, writer)
+            self._submit(block, block.first - 1, fence, writer)
         except StoreError:
             return False
-        return True
+        return None
 
     def _submit(self, block: Block, after: int, fence: int, writer: BlockWriter) -> None:
         lane = self._lanes.writer
