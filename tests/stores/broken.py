@@ -51,7 +51,7 @@ class Repeats(MemoryStore):
     async def append(self, run_id: str, block: Block, *, after: int, fence: int) -> int:
         entry = self._entry(run_id)
         if entry.seq != after and entry.record.fence == fence and entry.stands_already(block):
-            entry.add(block)
+            entry.add(replace(block, first=entry.seq + 1, last=entry.seq + block.size))
             return block.last
         return await super().append(run_id, block, after=after, fence=fence)
 

@@ -4,6 +4,9 @@ import tracemalloc
 from collections.abc import Iterator
 from dataclasses import replace
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from yieldwire.log.events import Block, Event, EventType
 from yieldwire.log.run import RunRecord
 from yieldwire.stores.memory.entry import Entry
@@ -76,6 +79,26 @@ def test_a_page_looks_only_at_the_pieces_that_it_returns() -> None:
     page = list(entry.page(200, 50))
 
     assert events_of(page) == events_of(appended)[200 : page[-1].last]
+
+
+@given(
+    sizes=st.lists(st.sampled_from([1, 1, 1, 2, 8, 9, 300]), min_size=1, max_size=60),
+    is_read=st.lists(st.booleans(), min_size=60, max_size=60),
+)
+def test_a_log_reads_the_same_whenever_it_is_read(sizes: list[int], is_read: list[bool]) -> None:
+    entry, appended = empty_log(), list[Block]()
+    for n, size in enumerate(sizes):
+        block = Block.of_chunks("r1", entry.seq + 1, [b'{"n":"%d"}' % n] * size, BEGAN + n // 3)
+        assert entry.append_nowait(block, 1)
+        appended.append(block)
+        if is_read[n]:
+            assert events_of([*entry.page(0, 10**9)]) == events_of(appended)
+            assert entry.stands_already(block)
+    end = Block.of_event("r1", entry.seq + 1, EventType.DONE, b"{}", BEGAN + len(sizes))
+    entry.add(end)
+
+    assert not entry.tail
+    assert events_of([*entry.page(0, 10**9)]) == events_of([*appended, end])
 
 
 def test_what_is_packed_is_recognized_when_it_is_appended_again() -> None:
