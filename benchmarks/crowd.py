@@ -1,4 +1,4 @@
-"""Scenes C, D, I, J and K: many streams that are open at the same time."""
+"""Scenes C, D, I, J, K and P: many streams that are open at the same time."""
 
 import time
 from typing import Final
@@ -12,6 +12,8 @@ from benchmarks.scene import asked, per_event
 from benchmarks.server import Server
 
 INTERVAL_MS: Final = 50
+TRICKLE_MS: Final = 1000
+NEVER_MS: Final = 3_600_000
 SETTLING: Final = 1.0
 SPARE_FILES: Final = 200
 KEPT_UP: Final = 0.97
@@ -109,15 +111,17 @@ def _shared(server: Server, route: str, seconds: float, streams: int) -> Values:
         return _window(server, load, seconds, streams)
 
 
-def _enough(window: float) -> int:
-    return int((window + SETTLING + OPENING) * 1000 / INTERVAL_MS)
+def _enough(window: float, interval_ms: int = INTERVAL_MS) -> int:
+    return int((window + SETTLING + OPENING) * 1000 / interval_ms)
 
 
 def _kb(values: Values, empty: float, streams: int) -> float:
     return (values["memory"] - empty) / streams / 1024
 
 
-def _window(server: Server, load: Load, seconds: float, streams: int) -> Values:
+def _window(
+    server: Server, load: Load, seconds: float, streams: int, interval_ms: int = INTERVAL_MS
+) -> Values:
     time.sleep(SETTLING)
     first, before, asked_before = load.mark(), server.cpu(), _counts(server)
     time.sleep(seconds)
@@ -126,7 +130,7 @@ def _window(server: Server, load: Load, seconds: float, streams: int) -> Values:
     if last.open < streams:
         raise BenchmarkError(f"Only {last.open} of {streams} streams were open to the end.")
     values = per_event(last.events - first.events, last.at - first.at, cpu)
-    wanted = streams * 1000 / INTERVAL_MS
+    wanted = streams * 1000 / interval_ms
     ages = {
         f"age_{part}_ms": last.stamp[f"{part}_us"] / 1000 for part in ("p50", "p99") if last.stamp
     }
@@ -172,3 +176,23 @@ def idle(server: Server, plan: Plan) -> Values:
         "kb_per_stream": (memory - empty) / streams / 1024,
         "cpu_ms_per_s": cpu / plan.idle * 1000,
     }
+
+
+def trickling(server: Server, plan: Plan) -> Values:
+    """Open streams of which half send an event a second, and the others nothing."""
+    loaded(server.port, asked(server, "hot", count=10), connections=8, repeat=True, responses=200)
+    empty = server.memory()
+    half = min(plan.idle_streams, allow_files() - SPARE_FILES) // 2
+    count = _enough(plan.idle, TRICKLE_MS)
+    quiet = asked(server, "paced", count=1, intervalMs=NEVER_MS)
+    slow = asked(server, "paced", count=count, intervalMs=TRICKLE_MS)
+    with (
+        loading(server.port, quiet, connections=half, ramp=2000, timeout=120) as others,
+        loading(server.port, slow, connections=half, ramp=2000, timeout=120, stamp=STAMP) as load,
+    ):
+        others.wait_open(60.0)
+        load.wait_open(60.0)
+        values = _window(server, load, plan.idle / 2, half, TRICKLE_MS)
+        if others.mark().check().open < half:
+            raise BenchmarkError("Not all streams in which nothing happens stayed open.")
+    return values | {"streams": 2 * half, "kb_per_stream": _kb(values, empty, 2 * half)}

@@ -32,8 +32,9 @@ SCENES: Final[Mapping[str, Scene]] = {
     "L": answer.answered,
     "M": answer.proxied,
     "N": soak.soaked,
+    "P": crowd.trickling,
 }
-ONCE: Final = "FGHIN"
+ONCE: Final = "FGHINP"
 """Scenes whose figures say what happens rather than how fast: one round is enough."""
 
 

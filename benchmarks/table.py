@@ -229,6 +229,19 @@ SHEETS: Final[Mapping[str, Sheet]] = {
         by="age_max_ms",
         has_ratio=False,
     ),
+    "P": Sheet(
+        title="Open streams of which half send an event a second, and the others nothing",
+        columns=[
+            Column("streams", "streams"),
+            _CPU,
+            Column("of the core", "cpu_share", percent),
+            Column("of the pace", "kept_up", percent),
+            Column("age of an event ms, p50", "age_p50_ms"),
+            Column("p99", "age_p99_ms"),
+            Column("KB a stream", "kb_per_stream"),
+        ],
+        by="cpu_us",
+    ),
 }
 
 
