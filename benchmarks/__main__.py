@@ -31,6 +31,8 @@ examples:
       many streams, over HTTP and WebSocket next to each other, in three minutes
   python3 -m benchmarks --scene C --full --rounds 1 --peers ours,starlette
       also how many streams keep their pace, and how late their events are
+  python3 -m benchmarks --scene O --peers ours,raw-asgi,starlette
+      what an event costs next to two other servers, on a machine that others use too
   python3 -m benchmarks --scene LM --peers ours-chat,fastapi-chat,ai-chat
       answers of a model, as an application gives them
   python3 -m benchmarks --full --peers all --results benchmarks/RESULTS.md

@@ -204,4 +204,16 @@ GOALS: Final = [
         for peer, store in (("ours", "memory"), ("ours-sqlite", "SQLite"))
         for part, aim in (("p50", "<= 1 ms"), ("p99", "<= 5 ms"))
     ),
+    Goal(
+        "O-cpu",
+        "O, CPU of Starlette's at the same time",
+        "<= 1 x",
+        cost("starlette", "O", "ours_share"),
+    ),
+    Goal(
+        "O-cpu-raw",
+        "O, CPU of a bare ASGI application's at the same time",
+        "<= 1.15 x",
+        cost("raw-asgi", "O", "ours_share"),
+    ),
 ]

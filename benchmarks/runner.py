@@ -2,22 +2,24 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from benchmarks import answer, burden, crowd, scene, soak
+from benchmarks import answer, burden, crowd, pair, scene, soak
 from benchmarks.environment import Environment, prepare
 from benchmarks.machine import BUILD, BenchmarkError, describe
-from benchmarks.measurement import Measurement, Results
+from benchmarks.measurement import Measurement, Results, Values
+from benchmarks.pair import Pair
 from benchmarks.peer import Peer
 from benchmarks.plan import Plan
 from benchmarks.scene import Scene
-from benchmarks.server import running
+from benchmarks.server import Server, running
 from benchmarks.table import SHEETS
 
-SCENES: Final[Mapping[str, Scene]] = {
+SCENES: Final[Mapping[str, Scene | Pair]] = {
     "A": scene.hot,
     "B": scene.short,
     "C": crowd.paced,
@@ -32,6 +34,7 @@ SCENES: Final[Mapping[str, Scene]] = {
     "L": answer.answered,
     "M": answer.proxied,
     "N": soak.soaked,
+    "O": Pair("ours", pair.paced),
     "P": crowd.trickling,
 }
 ONCE: Final = "FGHINP"
@@ -95,13 +98,35 @@ class Runner:
             environment = self.environments[peer.name]
             with running(peer, environment, notes_pauses=letter == "N") as server:
                 started = True
-                values = SCENES[letter](server, self._plan)
+                values = self._values(server, letter)
         except (BenchmarkError, OSError, LookupError, ValueError, ArithmeticError) as exc:
             said = str(exc) if isinstance(exc, BenchmarkError) else repr(exc)
             # What failed once is not waited for again.
             self._failed[peer.name, letter if started else ""] = said
             return Measurement(peer=peer.name, scene=letter, round=number, error=said)
         return Measurement(peer=peer.name, scene=letter, round=number, values=values)
+
+    def _values(self, server: Server, letter: str) -> Values:
+        one = SCENES[letter]
+        if not isinstance(one, Pair):
+            return one(server, self._plan)
+        with self._second(one.other) as other:
+            return one.measure(server, other, self._plan)
+
+    @contextmanager
+    def _second(self, name: str) -> Generator[Server]:
+        """Start the server that is measured at the same time as another."""
+        found = [peer for peer in self._peers if peer.name == name]
+        if not found:
+            raise BenchmarkError(f"It is measured next to {name}: choose that peer too.")
+        with ExitStack() as stack:
+            try:
+                if name not in self.environments:
+                    raise BenchmarkError(self._failed[name, ""])
+                other = stack.enter_context(running(found[0], self.environments[name]))
+            except BenchmarkError as exc:
+                raise BenchmarkError(f"{name}, next to it: {exc}") from exc
+            yield other
 
     def _keep(self) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)

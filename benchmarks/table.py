@@ -23,6 +23,13 @@ def percent(value: float) -> str:
     return f"{value * 100:.0f} %"
 
 
+def times(value: float | None) -> str:
+    """Return a ratio as ``12.3x``."""
+    if value is None:
+        return ""
+    return f"{value:,.0f}x" if value >= 100 else f"{value:.3g}x"  # noqa: PLR2004 - three digits
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """One figure of a scene, under its title."""
@@ -229,6 +236,21 @@ SHEETS: Final[Mapping[str, Sheet]] = {
         by="age_max_ms",
         has_ratio=False,
     ),
+    "O": Sheet(
+        title="Paced streams of a server and of Yieldwire at the same time, 10 events/s each",
+        columns=[
+            Column("streams of each", "streams"),
+            _CPU,
+            Column("Yieldwire's", "ours_cpu_us"),
+            Column("Yieldwire's of the server's", "ours_share", times),
+            Column("least", "ours_share_min", times),
+            Column("most", "ours_share_max", times),
+            Column("both, of the core", "cpu_share", percent),
+            Column("of the pace", "kept_up", percent),
+        ],
+        by="cpu_us",
+        has_ratio=False,
+    ),
     "P": Sheet(
         title="Open streams of which half send an event a second, and the others nothing",
         columns=[
@@ -300,13 +322,6 @@ def against(letter: str, results: Results, name: str) -> float | None:
     theirs = results.value(name, letter, sheet.by)
     own = results.value(sheet.reference, letter, sheet.by)
     return ratio(theirs, own) if sheet.is_cost else ratio(own, theirs)
-
-
-def times(value: float | None) -> str:
-    """Return a ratio as ``12.3x``."""
-    if value is None:
-        return ""
-    return f"{value:,.0f}x" if value >= 100 else f"{value:.3g}x"  # noqa: PLR2004 - three digits
 
 
 def row(cells: Sequence[str]) -> str:
