@@ -58,9 +58,13 @@ def has_closed(receive: object) -> bool:
     return is_closed
 
 
-_newest: Final[list[tuple[Block | None, object, bytes]]] = [(None, None, b"")]
-"""The last block, what encoded it, and its chunk: the readers of a live run get the same one after
-another. It is one tuple, so that an event loop in another thread never takes a part of it."""
+_LARGE: Final = 8192
+"""Frames of more bytes are written as they are, next to the size and the end of their chunk: a copy
+of each would make the process larger while a reader does not read."""
+_newest: Final[list[tuple[Block | None, object, bytes | tuple[bytes, ...]]]] = [(None, None, b"")]
+"""The last block, what encoded it, and its chunk or the pieces of that: the readers of a live run
+get the same one after another. It is one tuple, so that an event loop in another thread never takes
+a part of it."""
 
 
 def write_chunk(transport: Transport, block: Block, encode: Callable[[Block], bytes]) -> bool:
@@ -73,9 +77,14 @@ def write_chunk(transport: Transport, block: Block, encode: Callable[[Block], by
     known, encoder, chunk = _newest[0]
     if block is not known or encode is not encoder:
         frames = encode(block)
-        chunk = b"%x\r\n%b\r\n" % (len(frames), frames) if frames else b""
+        if len(frames) > _LARGE:
+            chunk = b"%x\r\n" % len(frames), frames, b"\r\n"
+        else:
+            chunk = b"%x\r\n%b\r\n" % (len(frames), frames) if frames else b""
         _newest[0] = block, encode, chunk
-    if chunk:
+    if isinstance(chunk, tuple):
+        transport.writelines(chunk)
+    elif chunk:
         transport.write(chunk)
     return True
 

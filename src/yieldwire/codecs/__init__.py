@@ -144,5 +144,5 @@ def frames_of_chunks(block: Block, before: bytes, after: bytes) -> bytes | None:
     # All in one step: one frame at a time takes several times as long.
     if _PERCENT in lines:
         lines = lines.replace(b"%", b"%%")
-    frames = before + lines[:-1].replace(b"\n", after + before) + after
+    frames = b"".join((before, lines[:-1].replace(b"\n", after + before), after))
     return frames % tuple(range(block.first, block.last + (block.end is None)))
