@@ -62,6 +62,15 @@ class Sheet:
 
 _CPU: Final = Column("CPU µs an event", "cpu_us")
 _RATE: Final = Column("events/s", "events_per_s")
+_PACED: Final = [
+    Column("streams", "streams"),
+    _CPU,
+    Column("of the core", "cpu_share", percent),
+    Column("of the pace", "kept_up", percent),
+    Column("age of an event ms, p50", "age_p50_ms"),
+    Column("p99", "age_p99_ms"),
+    Column("KB a stream", "kb_per_stream"),
+]
 _AT_THE_DATABASE: Final = [
     Column("of the pace", "kept_up", percent),
     Column("age of an event ms, p50", "age_p50_ms"),
@@ -104,13 +113,7 @@ SHEETS: Final[Mapping[str, Sheet]] = {
     "C": Sheet(
         title="Paced streams, 20 events/s each",
         columns=[
-            Column("streams", "streams"),
-            _CPU,
-            Column("of the core", "cpu_share", percent),
-            Column("of the pace", "kept_up", percent),
-            Column("age of an event ms, p50", "age_p50_ms"),
-            Column("p99", "age_p99_ms"),
-            Column("KB a stream", "kb_per_stream"),
+            *_PACED,
             Column("with a tenth of the streams, CPU µs", "cpu_us_few"),
             Column("p50 ms", "age_p50_ms_few"),
             Column("p99 ms", "age_p99_ms_few"),
@@ -253,15 +256,7 @@ SHEETS: Final[Mapping[str, Sheet]] = {
     ),
     "P": Sheet(
         title="Open streams of which half send an event a second, and the others nothing",
-        columns=[
-            Column("streams", "streams"),
-            _CPU,
-            Column("of the core", "cpu_share", percent),
-            Column("of the pace", "kept_up", percent),
-            Column("age of an event ms, p50", "age_p50_ms"),
-            Column("p99", "age_p99_ms"),
-            Column("KB a stream", "kb_per_stream"),
-        ],
+        columns=_PACED,
         by="cpu_us",
     ),
 }

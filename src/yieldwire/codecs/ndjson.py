@@ -47,7 +47,7 @@ _MARKED_LINES_OF: Final = Frames(_marked_lines, shows_times=True).of
 
 
 class NDJSONEncoder:
-    """Encodes each event as one line, with ``times`` also the time of its append.
+    """Encodes each event as one line, with ``times`` also the time when it was written.
 
     Args:
         times: Whether each line has ``atMs``, in milliseconds since the epoch.

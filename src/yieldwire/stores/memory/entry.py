@@ -52,7 +52,7 @@ class Entry(Awaited):
     pack: Pack | None = None
     """The last piece, if small blocks can be added to it."""
     tail: list[Any] = field(default_factory=list)
-    """The newest small blocks, which are behind the pieces: the body of each, and its time."""
+    """The newest small blocks, which follow the pieces: the body of each, and its time."""
     readers: dict[str, float] = field(default_factory=dict)
     writer: int | None = None
     """The fence of the running attempt; ``None`` if none is running."""

@@ -39,11 +39,11 @@ class Pack:
 
     @property
     def is_full(self) -> bool:
-        """Whether what follows belongs into another pack."""
+        """Whether what follows goes into another pack."""
         return len(self.body) >= PACK_BYTES
 
     def add(self, bodies: Sequence[bytes], times: Sequence[float]) -> None:
-        """Add blocks, given as the body of each, and the time at which all of its events were."""
+        """Add blocks, given as the body of each and the time of its events."""
         lines = b"".join(bodies)
         self.body.extend(lines)
         if lines.count(b"\n") > len(bodies):
