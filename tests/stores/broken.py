@@ -859,7 +859,7 @@ STATEMENTS: Final[Mapping[str, tuple[str, str, str]]] = {
     "loses the end of a block": ("put_blocks", "THEN puts.ending", "THEN NULL"),
     "tells nobody of an end": (
         "put_blocks",
-        "(SELECT webhooks IS NULL FROM runs WHERE runs.n = heads.n)",
+        "heads.webhooks IS NULL",
         "1",
     ),
     "appends to a log that has ended": (
@@ -867,7 +867,12 @@ STATEMENTS: Final[Mapping[str, tuple[str, str, str]]] = {
         "*",
         "n, 'running' AS status, fence, keep, seq, first_seq",
     ),
-    "reads from the next block on": ("blocks_behind", "first <= :after + 1", "first > :after"),
+    "reads from the next block on": ("blocks_behind", "last > :after", "blocks.first > :after"),
+    "reads a block too few": (
+        "blocks_behind",
+        "behind.first > :after",
+        "behind.first > 1 + :after",
+    ),
     "shares a feed that has ended": ("run_by_feed", "AND ended_at IS NULL", ""),
     "shares a feed that stops": ("run_by_feed", "AND cancel_reason IS NULL", ""),
     "takes every feed for the same": ("run_by_feed", "feed = :feed", "feed IS NOT NULL"),
@@ -876,7 +881,12 @@ STATEMENTS: Final[Mapping[str, tuple[str, str, str]]] = {
     "counts everybody's runs": ("count_live", "quota_key = :quota_key AND", ""),
     "misses that a reader leaves": ("leave", "reader = :reader", "0"),
     "purges what has not expired": ("expired", "expires_at <= :now", "expires_at IS NOT NULL"),
-    "trims what is kept": ("first_kept", "first <= :seq", "1"),
+    "trims what is kept": (
+        "trim",
+        "SELECT previous FROM blocks WHERE id = :block",
+        "VALUES (:block)",
+    ),
+    "does not say what was trimmed": ("trim_log", ":first", "first_seq"),
     "forgets when a run ended": ("end_runs", "ended_at = ends.column3,", ""),
     "keeps what has ended forever": ("end_runs", "ends.column4 + retention", "NULL"),
     "claims without an attempt": ("claim_runs", "attempt = attempt + 1", "attempt = attempt"),

@@ -22,7 +22,7 @@ from yieldwire.testing.contract.harness import (
 )
 
 TOGETHER = "INSERT OR FAIL INTO blocks"
-ALONE = "INSERT INTO blocks"
+ALONE = "INSERT INTO blocks ("
 
 
 class Statements(list[str]):

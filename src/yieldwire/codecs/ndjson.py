@@ -5,7 +5,7 @@ from typing import Final
 
 from yieldwire.codecs import Frames, frames_of_chunks
 from yieldwire.log.cursor import Cursor, mark_of
-from yieldwire.log.events import Block, Event, EventType
+from yieldwire.log.events import Block, Event, EventType, milliseconds
 
 
 def _lines(block: Block) -> bytes:
@@ -37,9 +37,8 @@ def _timed_lines(block: Block) -> bytes:
 
 
 def _timed_line(event: Event) -> bytes:
-    # Rounded first, as `Block.join` does: a live event and a joined one must have the same time.
-    at_ms = round(1000 * round(event.at, 3))
-    return _line(event.seq, event.type, event.data)[:-2] + b',"atMs":%d}\n' % at_ms
+    line = _line(event.seq, event.type, event.data)
+    return b'%b,"atMs":%d}\n' % (line[:-2], milliseconds(event.at))
 
 
 _LINES_OF: Final = Frames(_lines).of

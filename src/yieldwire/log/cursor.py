@@ -10,6 +10,7 @@ import re
 from typing import Final, NamedTuple
 
 from yieldwire.errors import ForeignCursor, ParseError
+from yieldwire.log.events import milliseconds
 
 CURSOR_FORMAT: Final = b"%b.%d"
 """Formats the run's id and the seq, for those who write many cursors."""
@@ -38,8 +39,7 @@ class Cursor(NamedTuple):
 
 def mark_of(at: float) -> int:
     """Return the mark of an event that was written at ``at``, in seconds since the epoch."""
-    # Rounded first, as `Block.join` does: a live event and a joined one must have the same mark.
-    return round(1000 * round(at, 3)) % _MARKS
+    return milliseconds(at) % _MARKS  # the same for a live event and for one in a joined block
 
 
 def parse_cursor(text: str) -> Cursor:

@@ -28,6 +28,8 @@ class Tails:
         self._ended: dict[str, None] = {}
         """Those of them that have ended, in this order."""
         self._size = self._doubts = 0
+        self.trimmed: Final[set[str]] = set()
+        """The cached runs whose logs are known to start after their first event."""
 
     def begin(self, run_id: str) -> None:
         """Cache a new run, whose log is empty."""
@@ -46,8 +48,16 @@ class Tails:
             tail = self._add(_Tail(run_id))
         else:
             self._tails.move_to_end(run_id)
-        tail.doubts = self._doubts
-        self._size += tail.add(block, first_seq)
+        if first_seq > 1:
+            self.trimmed.add(run_id)
+        body, blocks = block.body, tail.blocks
+        blocks += block.first, block.last, body, block.at
+        tail.doubts, tail.last, tail.end = self._doubts, block.last, block.end
+        size = len(body) + _OVERHEAD
+        tail.size += size
+        self._size += size
+        if tail.size > TAIL_BYTES or blocks[0] < first_seq:
+            self._size -= tail.shorten(first_seq)
         while self._size > TAILS_BYTES and len(self._tails) > 1:
             self.forget(next(iter(self._tails)))
         if block.end is not None:
@@ -76,29 +86,26 @@ class Tails:
         tail = self._tails.get(run_id)
         return () if tail is None else tail.page(after, max_bytes)
 
-    def is_trimmed(self, run_id: str) -> bool:
-        """Whether the log is known to start after its first event."""
-        tail = self._tails.get(run_id)
-        return tail is not None and tail.first_seq > 1
-
     def forget(self, run_id: str) -> None:
         """Drop a run from the cache."""
         tail = self._tails.pop(run_id, None)
         if tail is not None:
             self._size -= tail.size
             self._ended.pop(run_id, None)
+            self.trimmed.discard(run_id)
 
     def forget_all(self) -> None:
         """Drop every run from the cache."""
         self._tails.clear()
         self._ended.clear()
+        self.trimmed.clear()
         self._size = 0
 
 
 class _Tail:
     """The newest blocks of one run, without a gap, and about how many bytes they take."""
 
-    __slots__ = ("blocks", "doubts", "end", "first_seq", "last", "run_id", "size")
+    __slots__ = ("blocks", "doubts", "end", "last", "run_id", "size")
 
     def __init__(self, run_id: str) -> None:
         # The first and last seq, the body and the time of each block, one after the other. There
@@ -108,18 +115,14 @@ class _Tail:
         self.size, self.last = _OVERHEAD, 0
         self.doubts = 0
         self.end: EventType | None = None
-        self.first_seq = 1
 
-    def add(self, block: Block, first_seq: int) -> int:
-        """Cache a block, drop blocks over the limit, and return the change in size."""
+    def shorten(self, first_seq: int) -> int:
+        """Drop blocks over the limit or before ``first_seq``, and return their size."""
         before, blocks = self.size, self.blocks
-        blocks.extend((block.first, block.last, block.body, block.at))
-        self.first_seq, self.last, self.end = first_seq, block.last, block.end
-        self.size += len(block.body) + _OVERHEAD
         while len(blocks) > _FIELDS and (self.size > TAIL_BYTES or blocks[0] < first_seq):
             _, _, old, _ = blocks.popleft(), blocks.popleft(), blocks.popleft(), blocks.popleft()
             self.size -= len(old) + _OVERHEAD
-        return self.size - before
+        return before - self.size
 
     def has(self, block: Block) -> bool:
         """Whether this block is one of the newest."""

@@ -12,7 +12,7 @@ from array import array
 from collections.abc import Sequence
 from typing import Final
 
-from yieldwire.log.events import Block
+from yieldwire.log.events import Block, time_line
 
 PACK_BYTES: Final = 16_384
 """From this size a pack is full. A reader that continues in the middle splits all of its lines."""
@@ -60,7 +60,7 @@ class Pack:
         every = bytes(self.body).split(b"\n")
         for line, began in zip(every[skip:-1], self.times[skip:], strict=True):
             if began != newest:
-                lines.append(b"@%.3f" % began)
+                lines.append(time_line(began))
                 newest = began
             lines.append(line)
             last, size = last + 1, size + len(line)

@@ -181,7 +181,7 @@ class PostgresStore(PostgresDeliveries, PostgresQueue):
 
     async def _append(self, append: log.BlockAppend) -> int:
         """Append a block, and return the first seq of its log."""
-        if append.is_simple and not self._tails.is_trimmed(append.run_id):
+        if append.is_simple and append.run_id not in self._tails.trimmed:
             put = self._appends.ask(append)
             try:
                 first_seq = await settled(put)

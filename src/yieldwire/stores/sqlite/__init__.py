@@ -3,10 +3,13 @@
 Theory of operation. One thread writes, and commits everything that was requested during the
 last commit; one thread reads. With WAL both work at the same time. Every method is one
 transaction or part of one, so its steps are atomic for all processes that share the file.
-The blocks that this process wrote last are cached in memory for its own readers. A reader waits
-on a future, which an append of this process resolves. Appends of other processes are noticed by
-the file's ``data_version``, which is checked only while somebody waits; then one look-up serves
-all who wait.
+
+Blocks are written one after the other, each with the id of the one before it in its log, and an
+index has every sixteenth of a log. So a commit of blocks of many logs changes few pages, and a
+place in a log is found in at most sixteen steps. The blocks that this process wrote last are
+cached in memory for its own readers. A reader waits on a future, which an append of this process
+resolves. Appends of other processes are noticed by the file's ``data_version``, which is checked
+only while somebody waits; then one look-up serves all who wait.
 
 Guarantee: with ``synchronous="NORMAL"`` everything acknowledged survives the death of the
 process; with ``"FULL"`` also that of the machine, at about four times the cost of a commit.
@@ -154,8 +157,7 @@ class SQLiteStore(SQLiteStarts, SQLiteAppends, SQLiteDeliveries, SQLiteQueue):
             if after >= head["seq"]:
                 check_within(after, head["seq"])
                 return ()
-            values = {"run": head["n"], "after": after}
-            rows = connection.execute(self._sql["blocks_behind"], values)
+            rows = self._log.behind(connection, head["n"], max(after, head["first_seq"] - 1))
             return page_of((to_block(run_id, row) for row in rows), after, max_bytes)
 
         return self._lanes.ask(work, size=max_bytes)

@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, TypeAlias
 
-from yieldwire.log.events import Block, EventType
+from yieldwire.log.events import Block
 from yieldwire.stores.quicklog import BlockWriter
 from yieldwire.stores.sqlite.item import Item, report_unheard
 from yieldwire.stores.sqlite.lane import MOST_AT_ONCE, MOST_BYTES_AT_ONCE
@@ -24,14 +24,8 @@ last seq, the type of its terminal event or nothing, its body and its time."""
 BODY: Final = 5
 """The place of the body."""
 
-Note: TypeAlias = Callable[[Block, int | None, BaseException | None], object]
-"""Notes that a block is in a log that starts at this seq, or can be there after this error."""
-
-
-def is_simple(block: Block, after: int) -> bool:
-    """Whether to append a block after seq ``after`` changes its log, and at most ends its run."""
-    is_small_next = block.first == after + 1 and len(block.body) <= SMALL
-    return is_small_next and not block.has(EventType.QUESTION)
+Note: TypeAlias = Callable[[Sequence[Block], int | None, BaseException | None], object]
+"""Notes that blocks are in logs that start at this seq, or can be there after this error."""
 
 
 class BlockItem(Item):
@@ -60,7 +54,7 @@ class BlockItem(Item):
 
     def tell(self) -> None:
         """Report the outcome."""
-        self.note(self.block, self.result, self.error)
+        self.note([self.block], self.result, self.error)
         super().tell()
 
 
@@ -73,7 +67,7 @@ class Submission(BlockItem):
 
     def tell(self) -> None:
         """Report the outcome."""
-        self.note(self.block, self.result, self.error)
+        self.note([self.block], self.result, self.error)
         self.writer.submitted(self.error)
 
 
@@ -94,17 +88,15 @@ class Submissions(Item):
         self.size: int = 0
         self.is_joint = True
 
-    def add(self, block: Block, after: int, fence: int, writer: BlockWriter) -> bool:
-        """Add a block, and return whether it still fits into one transaction."""
-        if self.count >= MOST_AT_ONCE or self.size >= MOST_BYTES_AT_ONCE:
-            return False
+    def add(self, block: Block, fence: int, writer: BlockWriter) -> None:
+        """Add a block, which follows the one before it."""
         body = block.body
         self.count += 1
         self.size += len(body)
+        self.is_open = self.count < MOST_AT_ONCE and self.size < MOST_BYTES_AT_ONCE
         self.blocks.append(block)
         self.writers.append(writer)
-        self.values += (block.run_id, fence, after, block.last, "", body, block.at)
-        return True
+        self.values += (block.run_id, fence, block.first - 1, block.last, "", body, block.at)
 
     def parts(self) -> Iterator[Submission]:
         """Yield each block with what its append needs."""
@@ -116,10 +108,9 @@ class Submissions(Item):
 
     def tell(self) -> None:
         """Report the outcome, which is the same for all."""
-        first_seq = 1 if self.error is None else None
-        for block, writer in zip(self.blocks, self.writers, strict=True):
+        self.note(self.blocks, 1 if self.error is None else None, self.error)
+        for writer in self.writers:
             try:
-                self.note(block, first_seq, self.error)
                 writer.submitted(self.error)
             except Exception as exc:  # noqa: BLE001 - the others have an outcome too
                 report_unheard(exc)

@@ -11,7 +11,7 @@ from yieldwire.errors import YieldwireError
 class Item:
     """Work to do in the thread, and its outcome."""
 
-    __slots__ = ("count", "done", "error", "is_joint", "is_over", "result", "size")
+    __slots__ = ("count", "done", "error", "is_joint", "is_open", "is_over", "result", "size")
 
     def __init__(self, size: int = 0) -> None:
         self.count: int = 1
@@ -22,6 +22,8 @@ class Item:
         """Resolved with the outcome. Set by the lane."""
         self.is_joint: bool = False
         """Whether it can be done together with others of its kind."""
+        self.is_open: bool = True
+        """Whether more can be added to it: not when the thread has it, or it is large enough."""
         self.is_over: bool = False
         """Whether the loop knows the outcome."""
         self.result: Any = None

@@ -74,7 +74,7 @@ class Lane:
         self._on_foreign_write = on_foreign_write
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[Item] = deque()
-        """Items that the thread does not have yet, so that the loop can still add to the newest."""
+        """Items that the thread does not have yet, so that the loop can still add to them."""
         self._is_busy = self._will_hand_over = False
         """Whether the thread has items, and whether it gets more in this turn of the loop."""
         self._queue: queue.SimpleQueue[list[Item] | None] = queue.SimpleQueue()
@@ -116,11 +116,6 @@ class Lane:
             self._will_hand_over = True
             self._loop.call_soon(self._hand_over)
 
-    @property
-    def newest(self) -> Item | None:
-        """The newest item that the thread does not have yet, to which steps can be added."""
-        return self._waiting[-1] if self._waiting else None
-
     def _hand_over(self) -> None:
         """Give the thread what is waiting."""
         self._will_hand_over = False
@@ -136,6 +131,7 @@ class Lane:
             if items and count > MOST_AT_ONCE:
                 break
             items.append(item := self._waiting.popleft())
+            item.is_open = False
             size += item.size
         return items
 

@@ -2,7 +2,7 @@
 
 import logging
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, Final
 
@@ -232,18 +232,25 @@ class LogTable:
         n, keep, first_seq = head["n"], head["keep"], head["first_seq"]
         connection.execute(self._sql["insert_block"], block_row(n, block))
         if keep is not None and block.last - first_seq + 1 > keep:
-            values: dict[str, Any] = {"run": n, "seq": block.last - keep + 1}
-            (oldest,) = connection.execute(self._sql["first_kept"], values).fetchone()
-            if oldest > first_seq:
-                connection.execute(self._sql["trim"], {"run": n, "first": oldest})
-                first_seq = oldest
+            oldest = next(self.behind(connection, n, block.last - keep))
+            if oldest["first"] > first_seq:
+                first_seq = oldest["first"]
+                values = {"run": n, "first": first_seq, "block": oldest["id"]}
+                for name in ("trim", "trim_marks", "trim_log"):
+                    connection.execute(self._sql[name], values)
         return int(first_seq)
+
+    def behind(self, connection: sqlite3.Connection, n: int, after: int) -> Iterator[sqlite3.Row]:
+        """Yield the log of run ``n`` after a seq, from the block that it cuts."""
+        values = {"run": n, "after": after}
+        while rows := connection.execute(self._sql["blocks_behind"], values).fetchall():
+            yield from rows
+            values["after"] = rows[-1]["last"]
 
     def _has(self, connection: sqlite3.Connection, n: int, block: Block) -> bool:
         """Whether the log of run ``n`` has exactly the bytes of the block at its place."""
-        values = {"run": n, "after": block.first - 1}
         there: Block | None = None
-        for row in connection.execute(self._sql["blocks_behind"], values):
+        for row in self.behind(connection, n, block.first - 1):
             piece = to_block(block.run_id, row)
             if there is None:
                 if piece.last < block.first or piece.first > block.first:

@@ -71,18 +71,18 @@ CROSS JOIN heads ON heads.n = runs.n
 WHERE runs.ended_at IS NULL
 
 -- insert_block: append a block to the log
-INSERT INTO blocks (run, first, last, ending, body, at)
-VALUES (:run, :first, :last, :ending, :body, :at)
+INSERT INTO blocks (run, previous, first, last, ending, body, at)
+SELECT run, newest, :first, :last, :ending, :body, :at FROM logs WHERE run = :run
 
 -- put_blocks: append many blocks, each of another run; :rows is replaced by as many rows
-INSERT OR FAIL INTO blocks (run, first, last, ending, body, at)
+INSERT OR FAIL INTO blocks (run, previous, first, last, ending, body, at)
 WITH puts (id, fence, after, last, ending, body, at) AS (VALUES :rows)
-SELECT heads.n, puts.after + 1, puts.last, CASE WHEN puts.ending <> '' THEN puts.ending END,
-    puts.body, puts.at
+SELECT heads.n, heads.newest, puts.after + 1, puts.last, CASE WHEN puts.ending <> ''
+    THEN puts.ending END, puts.body, puts.at
 FROM puts CROSS JOIN heads ON heads.id = puts.id
 WHERE heads.fence = puts.fence AND heads.seq = puts.after AND heads.status = 'running'
 AND (heads.keep IS NULL OR heads.keep >= puts.last)
-AND (puts.ending = '' OR (SELECT webhooks IS NULL FROM runs WHERE runs.n = heads.n))
+AND (puts.ending = '' OR heads.webhooks IS NULL)
 
 -- end_runs: end runs, each with its id, status and time, and the time from which it is kept
 UPDATE runs SET status = ends.column2, ended_at = ends.column3, lease_until = NULL,
@@ -95,18 +95,32 @@ UPDATE runs SET status = 'running', attempt = attempt + 1, fence = claims.column
 FROM (VALUES :rows) AS claims
 WHERE id = claims.column1 AND fence = claims.column2 AND status = 'pending'
 
--- blocks_behind: the log after a seq, from the block that it cuts
-SELECT first, last, ending, body, at FROM blocks
-WHERE run = :run AND first >= (
-    SELECT coalesce(max(first), 0) FROM blocks WHERE run = :run AND first <= :after + 1
+-- blocks_behind: the next blocks of a log, from the one that a seq cuts to the next mark
+WITH RECURSIVE behind (id, previous, first) AS (
+    SELECT id, previous, first FROM blocks WHERE id = coalesce((
+        SELECT previous FROM marks CROSS JOIN blocks ON id = block
+        WHERE marks.run = :run AND marks.first > :after + 1 ORDER BY marks.first LIMIT 1
+    ), (SELECT newest FROM logs WHERE run = :run))
+    UNION ALL
+    SELECT blocks.id, blocks.previous, blocks.first
+    FROM behind CROSS JOIN blocks ON blocks.id = behind.previous WHERE behind.first > :after + 1
 )
-ORDER BY first
+SELECT id, blocks.first, last, ending, body, at FROM behind CROSS JOIN blocks USING (id)
+WHERE last > :after ORDER BY blocks.first
 
--- first_kept: the first block of a trimmed log
-SELECT max(first) FROM blocks WHERE run = :run AND first <= :seq
+-- trim: delete the blocks before one
+DELETE FROM blocks WHERE id IN (
+    WITH RECURSIVE old (id) AS (
+        SELECT previous FROM blocks WHERE id = :block
+        UNION ALL SELECT previous FROM old CROSS JOIN blocks USING (id)
+    ) SELECT id FROM old
+)
 
--- trim: delete whole blocks from a log's beginning
-DELETE FROM blocks WHERE run = :run AND first < :first
+-- trim_marks: delete the marks of deleted blocks
+DELETE FROM marks WHERE run = :run AND first < :first
+
+-- trim_log: say where a log begins
+UPDATE logs SET first_seq = :first WHERE run = :run
 
 -- inbox: what a message to a run meets there
 SELECT n, ended_at IS NOT NULL AS has_ended,
@@ -180,8 +194,13 @@ UPDATE runs SET read_until = max(read_until, :now) WHERE id = :id
 -- expired: runs past their retention
 SELECT n, id FROM runs WHERE expires_at <= :now LIMIT 500
 
--- forget_blocks: delete a log
-DELETE FROM blocks WHERE run = :run
+-- forget_blocks: delete the blocks of a log
+DELETE FROM blocks WHERE id IN (
+    WITH RECURSIVE old (id) AS (
+        SELECT newest FROM logs WHERE run = :run
+        UNION ALL SELECT previous FROM old CROSS JOIN blocks USING (id)
+    ) SELECT id FROM old
+)
 
 -- forget_input: delete the input of a run
 DELETE FROM inputs WHERE run = :run
@@ -189,7 +208,7 @@ DELETE FROM inputs WHERE run = :run
 -- forget_readers: delete a run's readers
 DELETE FROM readers WHERE run = :run
 
--- forget_run: delete a run, and its key
+-- forget_run: delete a run, and what else has its number
 DELETE FROM runs WHERE n = :run
 
 -- restart_clock: the machine was restarted, so its clock starts over; the wall clock says how

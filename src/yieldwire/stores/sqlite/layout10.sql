@@ -1,0 +1,72 @@
+-- Logs whose appends change few pages, however many logs there are and however long they are.
+
+DROP VIEW records;
+DROP VIEW heads;
+ALTER TABLE blocks RENAME TO old_blocks;
+
+-- Small rows, as each append changes one: those of hundreds of logs are on one page.
+CREATE TABLE logs (
+    run INTEGER PRIMARY KEY,
+    seq INTEGER NOT NULL DEFAULT 0,
+    first_seq INTEGER NOT NULL DEFAULT 1,
+    newest INTEGER,               -- the id of its newest block
+    unmarked INTEGER NOT NULL DEFAULT 0 -- how many blocks follow its newest mark, with that one
+);
+
+-- In the order of writing, so that what many logs append at the same time is on the same pages.
+-- An index of all blocks would have a page for each log. So each block has the id of the one
+-- before it, and an index has one of sixteen.
+CREATE TABLE blocks (
+    id INTEGER PRIMARY KEY,
+    run INTEGER NOT NULL,
+    previous INTEGER,             -- the id of the log's block before it, which can be deleted
+    first INTEGER NOT NULL,
+    last INTEGER NOT NULL,
+    ending TEXT,                  -- the type of the terminal event at the block's end
+    body BLOB NOT NULL,           -- one line for each event
+    at REAL NOT NULL              -- the time when it was written, since the epoch
+);
+INSERT INTO blocks
+SELECT rowid, run, lag(rowid) OVER (PARTITION BY run ORDER BY first), first, last, ending, body, at
+FROM old_blocks;
+
+CREATE TABLE marks (
+    run INTEGER NOT NULL,
+    first INTEGER NOT NULL,
+    block INTEGER NOT NULL,
+    PRIMARY KEY (run, first)
+) WITHOUT ROWID;
+INSERT INTO marks SELECT run, first, id
+FROM (SELECT *, row_number() OVER (PARTITION BY run ORDER BY first) AS number FROM blocks)
+WHERE number % 16 = 1 OR length(body) >= 4096;
+
+INSERT INTO logs (run, seq, first_seq, newest)
+SELECT n, coalesce(max(last), 0), coalesce(min(first), 1), max(blocks.id)
+FROM runs LEFT JOIN blocks ON run = n GROUP BY n;
+DROP TABLE old_blocks;
+
+CREATE TRIGGER runs_log AFTER INSERT ON runs BEGIN
+    INSERT INTO logs (run) VALUES (new.n);
+END;
+
+-- Large blocks are marked too, so that nobody reads several of them to find one.
+CREATE TRIGGER blocks_log AFTER INSERT ON blocks BEGIN
+    INSERT INTO marks SELECT new.run, new.first, new.id FROM logs
+    WHERE run = new.run AND (unmarked = 0 OR length(new.body) >= 4096);
+    UPDATE logs SET seq = new.last, newest = new.id,
+        unmarked = CASE WHEN length(new.body) >= 4096 THEN 1 ELSE (unmarked + 1) % 16 END
+    WHERE run = new.run;
+END;
+
+CREATE TRIGGER runs_forget_log AFTER DELETE ON runs BEGIN
+    DELETE FROM marks WHERE run = old.n;
+    DELETE FROM logs WHERE run = old.n;
+END;
+
+CREATE VIEW heads AS
+SELECT n, id, status, fence, keep, webhooks, seq, first_seq, newest
+FROM runs CROSS JOIN logs ON run = n;
+
+CREATE VIEW records AS
+SELECT runs.*, seq, first_seq, input, context
+FROM runs CROSS JOIN logs ON logs.run = n CROSS JOIN inputs ON inputs.run = n;
