@@ -50,6 +50,11 @@ def beyond(peer: str, other: str, scene: str) -> Figure:
     return figure
 
 
+def share(peer: str, scene: str) -> Figure:
+    """Return what a server needs of what ours needs at the same time."""
+    return lambda results, _: ratio(1.0, results.value(peer, scene, "ours_share"))
+
+
 def worst(peer: str, scene: str, *names: str) -> Figure:
     """Return the largest of several figures."""
 
@@ -215,5 +220,17 @@ GOALS: Final = [
         "O, CPU of a bare ASGI application's at the same time",
         "<= 1.15 x",
         cost("raw-asgi", "O", "ours_share"),
+    ),
+    Goal(
+        "O-sqlite",
+        "O, SQLite's CPU of memory's at the same time",
+        "<= 1.5 x",
+        share("ours-sqlite", "O"),
+    ),
+    Goal(
+        "Q-cpu",
+        "Q, Starlette's CPU of ours at the same time",
+        ">= 1.5 x",
+        share("starlette", "Q"),
     ),
 ]

@@ -1,4 +1,4 @@
-"""Scene O: two servers at the same time, so that other tenants of the machine affect both alike."""
+"""Scenes O and Q: two servers at once, so that other tenants of the machine affect both alike."""
 
 import statistics
 import time
@@ -8,15 +8,16 @@ from dataclasses import dataclass
 from typing import Final
 
 from benchmarks.crowd import OPENING, SETTLING
-from benchmarks.load import Load, loaded, loading
+from benchmarks.load import Figures, Load, loaded, loading
 from benchmarks.machine import BenchmarkError
 from benchmarks.measurement import Values
 from benchmarks.plan import Plan
-from benchmarks.scene import asked, per_event
+from benchmarks.scene import SHORT_EVENTS, asked, per_event
 from benchmarks.server import Server
 
 INTERVAL_MS: Final = 100
 """Twice that of scene C, so that both servers together stay below a core."""
+CONNECTIONS: Final = 32
 WINDOWS: Final = 6
 
 
@@ -42,9 +43,38 @@ def paced(server: Server, other: Server, plan: Plan) -> Values:
         for _, load in loads:
             load.wait_open(OPENING)
         time.sleep(SETTLING)
-        windows = [_window(loads, plan) for _ in range(WINDOWS)]
-    theirs, own = zip(*windows, strict=True)
-    return {"streams": plan.streams, **compared(theirs, own, plan.streams * 1000 / INTERVAL_MS)}
+        windows = [_window(loads, plan.paced, _events) for _ in range(WINDOWS)]
+        fewest = min(load.mark().open for _, load in loads)
+        if fewest < plan.streams:
+            raise BenchmarkError(f"Only {fewest} of {plan.streams} streams were open to the end.")
+    values = compared(windows)
+    values["kept_up"] = values["least_per_s"] / (plan.streams * 1000 / INTERVAL_MS)
+    return {"streams": plan.streams, **values}
+
+
+def short(server: Server, other: Server, plan: Plan) -> Values:
+    """Short streams of both servers, as many as come, in the same windows."""
+    with ExitStack() as stack:
+        loads = [(one, stack.enter_context(_requests(one, plan))) for one in (server, other)]
+        time.sleep(SETTLING)
+        windows = [_window(loads, plan.short, _responses) for _ in range(WINDOWS)]
+    return compared(windows)
+
+
+def _events(figures: Figures) -> int:
+    return figures.events
+
+
+def _responses(figures: Figures) -> int:
+    return figures.responses
+
+
+def _requests(server: Server, plan: Plan) -> AbstractContextManager[Load]:
+    request = asked(server, "hot", count=SHORT_EVENTS)
+    seconds = SETTLING + WINDOWS * plan.short + OPENING
+    return loading(
+        server.port, request, connections=CONNECTIONS, repeat=True, timeout=seconds + OPENING
+    )
 
 
 def _streams(server: Server, plan: Plan) -> AbstractContextManager[Load]:
@@ -56,26 +86,23 @@ def _streams(server: Server, plan: Plan) -> AbstractContextManager[Load]:
     )
 
 
-def _window(loads: Sequence[tuple[Server, Load]], plan: Plan) -> list[Values]:
-    """Return what an event cost each server, in one window."""
+def _window(
+    loads: Sequence[tuple[Server, Load]], seconds: float, count: Callable[[Figures], int]
+) -> tuple[Values, Values]:
+    """Return what each of what is counted cost both servers, in one window."""
     before = [(load.mark(), server.cpu()) for server, load in loads]
-    time.sleep(plan.paced)
+    time.sleep(seconds)
     after = [(load.mark().check(), server.cpu()) for server, load in loads]
-    fewest = min(last.open for last, _ in after)
-    if fewest < plan.streams:
-        raise BenchmarkError(f"Only {fewest} of {plan.streams} streams were open to the end.")
-    return [
-        per_event(last.events - first.events, last.at - first.at, cpu_after - cpu_before)
+    theirs, own = (
+        per_event(count(last) - count(first), last.at - first.at, cpu_after - cpu_before)
         for (first, cpu_before), (last, cpu_after) in zip(before, after, strict=True)
-    ]
+    )
+    return theirs, own
 
 
-def compared(theirs: Sequence[Values], own: Sequence[Values], wanted: float) -> Values:
-    """Return the medians of two servers over the same windows, and one as a share of the other.
-
-    ``wanted`` is the number of events a second that each of them should send.
-    """
-    windows = list(zip(theirs, own, strict=True))
+def compared(windows: Sequence[tuple[Values, Values]]) -> Values:
+    """Return the medians of two servers over their windows, and one as a share of the other."""
+    theirs, own = zip(*windows, strict=True)
     shares = [mine["cpu_us"] / other["cpu_us"] for other, mine in windows]
     rates = [min(one["events_per_s"] for one in window) for window in windows]
     return {
@@ -85,5 +112,5 @@ def compared(theirs: Sequence[Values], own: Sequence[Values], wanted: float) -> 
         "ours_share_min": min(shares),
         "ours_share_max": max(shares),
         "cpu_share": statistics.median(a["cpu_share"] + b["cpu_share"] for a, b in windows),
-        "kept_up": statistics.median(rates) / wanted,
+        "least_per_s": statistics.median(rates),
     }

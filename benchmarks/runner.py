@@ -36,6 +36,7 @@ SCENES: Final[Mapping[str, Scene | Pair]] = {
     "N": soak.soaked,
     "O": Pair("ours", pair.paced),
     "P": crowd.trickling,
+    "Q": Pair("ours", pair.short),
 }
 ONCE: Final = "FGHINP"
 """Scenes whose figures say what happens rather than how fast: one round is enough."""

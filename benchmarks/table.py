@@ -62,6 +62,11 @@ class Sheet:
 
 _CPU: Final = Column("CPU µs an event", "cpu_us")
 _RATE: Final = Column("events/s", "events_per_s")
+_OURS_SHARES: Final = [
+    Column("Yieldwire's of the server's", "ours_share", times),
+    Column("least", "ours_share_min", times),
+    Column("most", "ours_share_max", times),
+]
 _PACED: Final = [
     Column("streams", "streams"),
     _CPU,
@@ -245,9 +250,7 @@ SHEETS: Final[Mapping[str, Sheet]] = {
             Column("streams of each", "streams"),
             _CPU,
             Column("Yieldwire's", "ours_cpu_us"),
-            Column("Yieldwire's of the server's", "ours_share", times),
-            Column("least", "ours_share_min", times),
-            Column("most", "ours_share_max", times),
+            *_OURS_SHARES,
             Column("both, of the core", "cpu_share", percent),
             Column("of the pace", "kept_up", percent),
         ],
@@ -258,6 +261,17 @@ SHEETS: Final[Mapping[str, Sheet]] = {
         title="Open streams of which half send an event a second, and the others nothing",
         columns=_PACED,
         by="cpu_us",
+    ),
+    "Q": Sheet(
+        title="Short streams of a server and of Yieldwire at the same time",
+        columns=[
+            Column("CPU µs a request", "cpu_us"),
+            Column("Yieldwire's", "ours_cpu_us"),
+            *_OURS_SHARES,
+            Column("both, of the core", "cpu_share", percent),
+        ],
+        by="cpu_us",
+        has_ratio=False,
     ),
 }
 
