@@ -104,10 +104,11 @@ class Entry(Awaited):
 
     def _settle(self) -> None:
         """Pack the tail."""
-        bodies, times = self.tail[::2], self.tail[1::2]
-        self.tail.clear()
-        if not bodies:
+        tail = self.tail
+        if not tail:
             return
+        bodies, times = tail[::2], tail[1::2]
+        tail.clear()
         if self.pack is None or self.pack.is_full:
             first = self.pieces[-1].last + 1 if self.pieces else self.first_seq
             self.pack = Pack(self.record.id, first)
