@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.stores.test_redis import RedisHarness
 from tests.support.runs import SOON
 from tests.support.writers import Told
 from yieldwire.errors import AppendConflict, Fenced, YieldwireError
@@ -19,11 +20,13 @@ from yieldwire.stores.sqlite import SQLiteStore
 from yieldwire.testing.contract.harness import chunks, claimed, log_of
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "redis"])
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[RunStore]:
     store: RunStore = MemoryStore()
     if request.param == "sqlite":
         store = SQLiteStore(tmp_path / "runs.db")
+    elif request.param == "redis":
+        store = RedisHarness().store
     yield store
     await store.close()
 

@@ -4,6 +4,7 @@ A store can have them in addition to its `append`. With a thousand slow streams,
 an append, or a task that waits for one, is a large part of what an event costs.
 """
 
+import asyncio
 from functools import cache
 from typing import Protocol
 
@@ -53,3 +54,9 @@ def quick_log_of(store: object, run_id: str) -> QuickLog | None:
 @cache
 def _is_current(kind: type[object]) -> bool:
     return "quick_log" in vars(next(each for each in kind.__mro__ if "append" in vars(each)))
+
+
+def report_unheard(exc: Exception) -> None:
+    """Report that an outcome could not be reported because of an error."""
+    message = "The outcome of a write could not be reported."
+    asyncio.get_running_loop().call_exception_handler({"message": message, "exception": exc})

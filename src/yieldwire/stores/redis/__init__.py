@@ -13,13 +13,12 @@ has lost something, a run is unknown or a cursor is foreign: the store never fil
 """
 
 import asyncio
-import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Annotated, ClassVar, Final
 from urllib.parse import urlsplit
 
 from yieldwire.clock import CLOCK, Clock
-from yieldwire.errors import AppendConflict, Fenced, KeyReused, StoreError
+from yieldwire.errors import KeyReused, StoreError
 from yieldwire.log import transitions
 from yieldwire.log.events import Block
 from yieldwire.log.message import Message
@@ -38,6 +37,7 @@ from yieldwire.stores.blobs import Blobs
 from yieldwire.stores.location import FileLocation, blobs_at
 from yieldwire.stores.machine import boot_id
 from yieldwire.stores.reads import Reads
+from yieldwire.stores.redis.appends import RedisAppends
 from yieldwire.stores.redis.deliveries import RedisDeliveries
 from yieldwire.stores.redis.inbox import InboxKeys
 from yieldwire.stores.redis.links import RedisLinks
@@ -85,7 +85,7 @@ _PREFIX: Final = Rule(_is_prefix, "a text without braces")
 
 
 @settings
-class RedisStore(RedisDeliveries, RedisQueue, RedisRevocations):
+class RedisStore(RedisAppends, RedisDeliveries, RedisQueue, RedisRevocations):
     """Keeps runs in Redis 6.2 or newer, or Valkey, which any number of processes can share.
 
     Args:
@@ -167,46 +167,6 @@ class RedisStore(RedisDeliveries, RedisQueue, RedisRevocations):
         if not reply:
             raise no_such_run(run_id)
         return to_record(run_id, pairs(reply))
-
-    async def append(self, run_id: str, block: Block, *, after: int, fence: int) -> int:
-        """Append ``block`` in one step, all or nothing, and return the last seq."""
-        self._waits.own[run_id] = block.last
-        try:
-            first_seq = await self._logs.append(run_id, block, after, fence)
-            if first_seq is None:
-                first_seq = await self._links.whole(self._append(run_id, block, after, fence))
-        except BaseException:
-            # Also if this call is cancelled: the block is in the log anyway.
-            self._tails.forget(run_id)  # if it was refused, the log can have lost its end
-            self._waits.logs.wake(run_id, block.last)
-            raise
-        finally:
-            self._waits.own.pop(run_id, None)
-            self._reads.forget_all()
-            if block.end is not None:
-                self._waits.inboxes.wake(run_id)
-        self._tails.add(run_id, block, first_seq)
-        if block.end is None:
-            self._waits.note(run_id, block.last)
-        else:
-            self._waits.note(run_id, math.inf, math.inf)
-        self._waits.logs.wake(run_id, block.last)
-        return block.last
-
-    async def _append(self, run_id: str, block: Block, after: int, fence: int) -> int:
-        """Append a block that ends the run, asks something, or cannot be appended as it is."""
-
-        def decide(kept: Kept) -> Decision:
-            transitions.check_right(kept.record, fence)
-            return transitions.append(kept.record, block, after, kept.now), block
-
-        try:
-            run = await self._runs.step(run_id, decide)
-        except (Fenced, AppendConflict):
-            run = (await self._runs.kept(run_id)).record
-            if run.fence != fence or run.seq == after or not await self._logs.has(run_id, block):
-                raise
-        return run.first_seq
 
     async def read(
         self, run_id: str, after: int, *, max_bytes: int = 262_144, wait: float = 0.0

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from yieldwire.errors import StoreError
+from yieldwire.stores.quicklog import report_unheard
 from yieldwire.stores.redis.scripts import RedisCommand, in_full
 from yieldwire.stores.redis.server import (
     FAILURES,
@@ -35,21 +36,33 @@ does not wait too long, and the server does not need much memory for its replies
 
 
 class QueuedCommands:
-    """Commands of one caller, and the future of their replies."""
+    """Commands of one caller, whose replies have about ``size`` bytes.
+
+    Raises:
+        StoreError: If one cannot be sent.
+    """
 
     __slots__ = ("commands", "done", "is_over", "replies", "sent", "size")
 
-    def __init__(
-        self, commands: Sequence[RedisCommand], size: int, done: "asyncio.Future[list[Any]]"
-    ) -> None:
+    def __init__(self, commands: Sequence[RedisCommand], size: int = 0) -> None:
         self.commands: Sequence[RedisCommand] = commands
-        self.done: asyncio.Future[list[Any]] = done
+        self.done: asyncio.Future[list[Any]]
+        """Resolved with the replies. Set by the link if the caller awaits them."""
         self.sent: list[bytes] = [*map(packed, commands)]
         self.size: int = size + sum(map(len, self.sent))
         """About how many bytes they send and get."""
         self.replies: list[Any] = []
         self.is_over: bool = False
         """Whether the outcome is known."""
+
+    def tell(self, error: StoreError | None) -> None:
+        """Report the outcome. Called in the loop."""
+        if self.done.done():
+            return
+        if error is None:
+            self.done.set_result(self.replies)
+        else:
+            self.done.set_exception(error)
 
 
 class Link:
@@ -75,17 +88,25 @@ class Link:
         Raises:
             StoreError: If one cannot be sent, or the store is closed.
         """
-        return self._put(commands, size).done
+        return self._ask(QueuedCommands(commands, size))
 
-    def _put(self, commands: Sequence[RedisCommand], size: int = 0) -> QueuedCommands:
+    def _ask(self, request: QueuedCommands) -> "asyncio.Future[list[Any]]":
+        request.done = done = asyncio.get_running_loop().create_future()
+        self.put(request)
+        return done
+
+    def put(self, request: QueuedCommands) -> None:
+        """Queue commands; `QueuedCommands.tell` reports their outcome, but not within this call.
+
+        Raises:
+            StoreError: If the store is closed.
+        """
         if self._is_closing:
             raise StoreError("The store is closed.")
-        request = QueuedCommands(commands, size, asyncio.get_running_loop().create_future())
         self._queue.append(request)
         if not self._is_working:
             self._is_working = True
             self._tasks.own(self._work())
-        return request
 
     async def finish(self, command: RedisCommand) -> Any:  # noqa: ANN401 - any reply
         """Return the reply to a command. A cancellation waits until it is there.
@@ -93,9 +114,9 @@ class Link:
         Raises:
             StoreError: If the server failed, or refused it.
         """
-        request = self._put((command,))
+        request = QueuedCommands((command,))
         try:
-            return (await request.done)[0]
+            return (await self._ask(request))[0]
         except asyncio.CancelledError:
             if not request.is_over:
                 # Only the waiting was cancelled: the command was sent, and is awaited again.
@@ -149,6 +170,8 @@ class Link:
 
     async def _exchange(self, batch: list[QueuedCommands]) -> None:
         await self._trip([(request, range(len(request.sent))) for request in batch])
+        if not any(is_error(reply) for request in batch for reply in request.replies):
+            return
         moved = next(
             (reply for each in batch for reply in each.replies if self._server.move(reply)), None
         )
@@ -213,9 +236,7 @@ async def _is_usable(connection: Connection) -> bool:
 
 def _settle(request: QueuedCommands, error: StoreError | None) -> None:
     request.is_over = True
-    if request.done.done():
-        return
-    if error is None:
-        request.done.set_result(request.replies)
-    else:
-        request.done.set_exception(error)
+    try:
+        request.tell(error)
+    except Exception as exc:  # noqa: BLE001 - the others have an outcome too
+        report_unheard(exc)

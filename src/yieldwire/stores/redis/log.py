@@ -18,6 +18,19 @@ _MOST_ENTRIES: Final = 4_000
 """How many it asks for at most. How many fill the page is known from the first ones."""
 
 
+def first_seq_in(reply: bytes | None, run_id: str) -> int | None:
+    """Return a log's first seq, as the reply to an append says; ``None``: it needs a decision.
+
+    Raises:
+        StoreError: If the log is gone although its run is there.
+    """
+    if reply == b"lost":
+        error = StoreError(f"The log of run {run_id} is lost: Redis has evicted it.")
+        error.retryable = False
+        raise error
+    return None if reply is None else int(reply)
+
+
 class LogKeys:
     """The streams of the runs' blocks."""
 
@@ -32,13 +45,12 @@ class LogKeys:
         """
         if block.first != after + 1 or is_told(block):
             return None
-        command = self._scripts.append(run_id, fence, after, block.last, *entry_of(block))
-        reply = await self._links.writer.finish(command)
-        if reply == b"lost":
-            error = StoreError(f"The log of run {run_id} is lost: Redis has evicted it.")
-            error.retryable = False
-            raise error
-        return None if reply is None else int(reply)
+        reply = await self._links.writer.finish(self.command_of(block, after, fence))
+        return first_seq_in(reply, run_id)
+
+    def command_of(self, block: Block, after: int, fence: int) -> RedisCommand:
+        """Return what appends a block of chunks after a seq."""
+        return self._scripts.append(block.run_id, fence, after, block.last, *entry_of(block))
 
     async def has(self, run_id: str, block: Block) -> bool:
         """Whether a log has exactly the bytes of ``block`` at its place."""

@@ -42,7 +42,7 @@ class RedisWaits:
             wake=self._wake_announced,
             is_awaited=lambda run_id: any(run_id in waiters for waiters in self._all),
         )
-        self.note: Final = self._wakeups.note
+        self.wrote: Final = self._wakeups.wrote
         self.own: Final[dict[str, int]] = {}
         """The seq to which this process is appending, by run: its readers are woken then."""
 

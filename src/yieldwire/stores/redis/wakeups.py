@@ -6,7 +6,8 @@ so that readers at the end of the log ask nobody. This process subscribes to the
 when the first of its readers waits for it. Once the subscription is confirmed, one look at the run
 tells where it is, and from then on the announcements do: a later wait asks nobody. A subscription
 is dropped some seconds after the last wait, and with it the cached blocks, as nothing tells any
-longer whether they are still in the log.
+longer whether they are still in the log. If this process writes the log, its readers need no
+announcements, so the subscription is dropped earlier.
 
 If the connection is lost, it is opened again, and every run that is awaited is looked at. A user
 without the right to listen polls instead.
@@ -39,6 +40,8 @@ _QUIET_TURNS: Final = 5
 connection counts as lost."""
 _IDLE_SECONDS: Final = 5.0
 """How long a run that nobody waits for stays followed."""
+_OWN_SECONDS: Final = 0.1
+"""How long at least if this process writes its log."""
 _FIRST_PAUSE: Final = 0.05
 _LONGEST_PAUSE: Final = 1.0
 
@@ -110,10 +113,20 @@ class Wakeups:
         if followed is not None and not self._is_awaited(run_id):
             followed.idle_since = asyncio.get_running_loop().time()
 
-    def note(self, run_id: str, seq: float, number: float = 0) -> None:
-        """Take what this process knows of a run."""
-        if (followed := self._followed.get(run_id)) is not None:
-            followed.note(seq, number)
+    def wrote(self, run_id: str, seq: float, number: float = 0) -> None:
+        """Take what this process has written itself, so that nobody needs to announce it here.
+
+        The run is followed no longer if nobody has waited for it for an instant.
+        """
+        followed = self._followed.get(run_id)
+        if followed is None:
+            return  # as for nearly every event
+        followed.note(seq, number)
+        now = asyncio.get_running_loop().time()
+        if followed.idle_since is not None and followed.idle_since < now - _OWN_SECONDS:
+            del self._followed[run_id]
+            self._unsent.add(run_id)
+            self._tell_soon()
 
     def subscribed(self, run_ids: Iterable[str]) -> list[Followed | None]:
         """Return those of the runs whose announcements arrive, with ``None`` for the others."""

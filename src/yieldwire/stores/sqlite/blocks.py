@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, TypeAlias
 
 from yieldwire.log.events import Block
-from yieldwire.stores.quicklog import BlockWriter
-from yieldwire.stores.sqlite.item import Item, report_unheard
+from yieldwire.stores.quicklog import BlockWriter, report_unheard
+from yieldwire.stores.sqlite.item import Item
 from yieldwire.stores.sqlite.lane import MOST_AT_ONCE, MOST_BYTES_AT_ONCE
 from yieldwire.stores.sqlite.log import LogTable
 

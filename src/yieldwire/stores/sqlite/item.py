@@ -76,9 +76,3 @@ class Joint(Protocol):
 def split(items: list[Item]) -> None:
     """Replace each item by what is done separately."""
     items[:] = [part for item in items for part in item.parts()]
-
-
-def report_unheard(exc: Exception) -> None:
-    """Report that an outcome could not be reported because of an error."""
-    message = "The outcome of a write could not be reported."
-    asyncio.get_running_loop().call_exception_handler({"message": message, "exception": exc})

@@ -22,8 +22,9 @@ from functools import partial
 from typing import Any, Final, TypeVar, cast
 
 from yieldwire.errors import StoreError, YieldwireError
+from yieldwire.stores.quicklog import report_unheard
 from yieldwire.stores.sqlite.failure import is_of_item
-from yieldwire.stores.sqlite.item import Item, Joint, WorkItem, report_unheard, split
+from yieldwire.stores.sqlite.item import Item, Joint, WorkItem, split
 
 T = TypeVar("T")
 
