@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.stores.test_postgres import PostgresHarness
 from tests.stores.test_redis import RedisHarness
 from tests.support.runs import SOON
 from tests.support.writers import Told
@@ -20,13 +21,15 @@ from yieldwire.stores.sqlite import SQLiteStore
 from yieldwire.testing.contract.harness import chunks, claimed, log_of
 
 
-@pytest.fixture(params=["memory", "sqlite", "redis"])
+@pytest.fixture(params=["memory", "sqlite", "redis", "postgres"])
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[RunStore]:
     store: RunStore = MemoryStore()
     if request.param == "sqlite":
         store = SQLiteStore(tmp_path / "runs.db")
     elif request.param == "redis":
         store = RedisHarness().store
+    elif request.param == "postgres":
+        store = PostgresHarness().store
     yield store
     await store.close()
 

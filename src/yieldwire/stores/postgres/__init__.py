@@ -35,6 +35,7 @@ from yieldwire.stores.blobs import Blobs
 from yieldwire.stores.location import FileLocation, blobs_at
 from yieldwire.stores.machine import boot_id
 from yieldwire.stores.postgres import checkpoints, inbox, keys, leases, log, queue, revocations
+from yieldwire.stores.postgres.appends import QUEUES, PostgresAppends
 from yieldwire.stores.postgres.deliveries import PostgresDeliveries
 from yieldwire.stores.postgres.layout import SCHEMA
 from yieldwire.stores.postgres.listening import NewsListener
@@ -46,19 +47,17 @@ from yieldwire.stores.statements import layouts, statements
 from yieldwire.stores.tails import Tails
 from yieldwire.stores.waiters import Heads
 from yieldwire.stores.waits import Waits
-from yieldwire.stores.work import Batches, settled
+from yieldwire.stores.work import Batches
 
 T = TypeVar("T")
 CallT = TypeVar("CallT")
 
 _AT_ONCE: Final = 512
 """Appends, pages, heartbeats and the like in one statement."""
-_QUEUES: Final = "+"
-"""The place in the news for what concerns every queue."""
 
 
 @settings
-class PostgresStore(PostgresDeliveries, PostgresQueue):
+class PostgresStore(PostgresAppends, PostgresDeliveries, PostgresQueue):
     """Keeps runs in a PostgreSQL database, which processes on many machines share.
 
     The tables are in a schema of their own, and are created when the store is first used.
@@ -159,43 +158,6 @@ class PostgresStore(PostgresDeliveries, PostgresQueue):
         """Return the run's current record."""
         return await self._connections.do(partial(log.record, run_id=run_id))
 
-    async def append(self, run_id: str, block: Block, *, after: int, fence: int) -> int:
-        """Append ``block`` in one step, all or nothing, and return the last seq."""
-        append = log.BlockAppend(run_id, block, after, fence)
-        try:
-            first_seq = await self._append(append)
-        except BaseException:
-            # Also if this call is cancelled: the block is in the log anyway.
-            self._tails.forget(run_id)
-            self._waits.logs.wake(run_id, block.last)
-            raise
-        finally:
-            self._reads.forget_all()
-            self._listening.tell(run_id, None if block.end else block.last)
-            if block.end is not None:
-                self._waits.inboxes.wake(run_id)
-                self._wake_takers()  # a slot is free again
-        self._tails.add(run_id, block, first_seq)
-        self._waits.logs.wake(run_id, block.last)
-        return block.last
-
-    async def _append(self, append: log.BlockAppend) -> int:
-        """Append a block, and return the first seq of its log."""
-        if append.is_simple and append.run_id not in self._tails.trimmed:
-            put = self._appends.ask(append)
-            try:
-                first_seq = await settled(put)
-            except asyncio.CancelledError:
-                if put.done() and put.exception() is None and put.result() is None:
-                    await self._append_alone(append)
-                raise
-            if first_seq is not None:
-                return first_seq
-        return await self._append_alone(append)
-
-    async def _append_alone(self, append: log.BlockAppend) -> int:
-        return await self._connections.transact(partial(log.append, given=append))
-
     async def read(
         self, run_id: str, after: int, *, max_bytes: int = 262_144, wait: float = 0.0
     ) -> Sequence[Block]:
@@ -232,7 +194,7 @@ class PostgresStore(PostgresDeliveries, PostgresQueue):
         """Wake those who wait for what another process wrote."""
         self._reads.forget_all()
         for place, last in news.items():
-            if place == _QUEUES:
+            if place == QUEUES:
                 self._waits.takers.look_for_all()
             elif last is None:
                 self._waits.wake(place)
@@ -245,10 +207,6 @@ class PostgresStore(PostgresDeliveries, PostgresQueue):
         self._reads.forget_all()
         self._waits.wake(run_id)
         self._listening.tell(run_id)
-
-    def _wake_takers(self) -> None:
-        self._waits.takers.look_for_all()
-        self._listening.tell(_QUEUES)
 
     # Leases.
 
