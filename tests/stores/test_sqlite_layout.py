@@ -98,6 +98,17 @@ VALUES ('rold', '', 'count', 'owner:ada', '[]', 1, 1, 3600, 'running', 1, 1, 5, 
 INSERT INTO inputs VALUES (1, CAST('{}' AS BLOB), CAST('{}' AS BLOB));
 INSERT INTO blocks VALUES (1, 1, 2, NULL, CAST('"a"' || char(10) || '"b"' || char(10) AS BLOB), 5);
 """
+LONG_LOG = """
+INSERT INTO runs (id, fingerprint, action, quota_key, labels, detached, retries, retention, status,
+    fence, attempt, created_at, lease_until, read_until)
+VALUES ('rlong', '', 'count', 'owner:ada', '[]', 1, 1, 3600, 'running', 1, 1, 5, 1, 5);
+INSERT INTO inputs VALUES (2, CAST('{}' AS BLOB), CAST('{}' AS BLOB));
+INSERT INTO blocks
+WITH RECURSIVE seqs (seq) AS (VALUES (11) UNION ALL SELECT seq + 1 FROM seqs WHERE seq < 100)
+SELECT 2, seq, seq, NULL, CAST(data || char(10) AS BLOB), 5
+FROM (SELECT seq, iif(seq % 9, seq, '"' || hex(zeroblob(3000)) || '"') AS data FROM seqs);
+"""
+"""A log whose first ten events were trimmed, with some large blocks."""
 FORGETS = "DELETE FROM runs WHERE id = 'rold'"
 
 
@@ -129,6 +140,32 @@ def test_a_run_of_layout_5_takes_messages_and_is_restarted(path: Path) -> None:
     log = asyncio.run(told_and_saved(path))
 
     assert [event.value for event in log] == ["a", "b", {"attempt": 2, "keep": 1}]
+
+
+async def seqs_behind(path: Path, after: int) -> list[int]:
+    """Return the seqs of the long log after ``after``, in pages of one block."""
+    store, seqs = SQLiteStore(path), list[int]()
+    try:
+        while page := await store.read("rlong", after, max_bytes=1):
+            seqs += [event.seq for block in page for event in block.events()]
+            after = seqs[-1]
+        await store.append("rlong", chunks("rlong", seqs[-1] + 1, 1), after=seqs[-1], fence=1)
+    finally:
+        await store.close()
+    return seqs
+
+
+def test_a_long_log_of_layout_5_is_read_and_continued(path: Path) -> None:
+    file_of_layout_5(path)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(LONG_LOG)
+
+    whole = asyncio.run(seqs_behind(path, 0))
+    parts = [asyncio.run(seqs_behind(path, after)) for after in (10, 11, 26, 27, 50, 99)]
+
+    assert whole == [*range(11, 101)]
+    assert [part[0] for part in parts] == [11, 12, 27, 28, 51, 100]
+    assert [part[-1] for part in parts] == [*range(101, 107)]
 
 
 def test_a_process_of_layout_5_deletes_a_run_with_its_messages(path: Path) -> None:

@@ -108,7 +108,10 @@ class Submissions(Item):
 
     def tell(self) -> None:
         """Report the outcome, which is the same for all."""
-        self.note(self.blocks, 1 if self.error is None else None, self.error)
+        try:
+            self.note(self.blocks, 1 if self.error is None else None, self.error)
+        except Exception as exc:  # noqa: BLE001 - the writers have an outcome anyway
+            report_unheard(exc)
         for writer in self.writers:
             try:
                 writer.submitted(self.error)
