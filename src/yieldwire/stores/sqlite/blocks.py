@@ -93,7 +93,7 @@ class Submissions(Item):
         body = block.body
         self.count += 1
         self.size += len(body)
-        self.is_open = self.count < MOST_AT_ONCE and self.size < MOST_BYTES_AT_ONCE
+        self.is_open: bool = self.count < MOST_AT_ONCE and self.size < MOST_BYTES_AT_ONCE
         self.blocks.append(block)
         self.writers.append(writer)
         self.values += (block.run_id, fence, block.first - 1, block.last, "", body, block.at)
