@@ -867,7 +867,7 @@ STATEMENTS: Final[Mapping[str, tuple[str, str, str]]] = {
         "*",
         "n, 'running' AS status, fence, keep, seq, first_seq",
     ),
-    "reads from the next block on": ("blocks_behind", "last > :after", "blocks.first > :after"),
+    "trims from the newest block on": ("block_with", "ORDER BY first LIMIT", "LIMIT"),
     "reads a block too few": (
         "blocks_behind",
         "behind.first > :after",

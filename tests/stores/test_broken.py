@@ -230,7 +230,7 @@ MISSPELT: Final[Mapping[str, str]] = {
     "loses the end of a block": "test_what_one_instance_wrote_another_reads",
     "tells nobody of an end": "test_the_end_of_a_run_creates_its_deliveries",
     "appends to a log that has ended": "test_a_run_that_has_ended_cannot_be_written_to",
-    "reads from the next block on": "test_trimming_keeps_a_block_that_is_still_needed",
+    "trims from the newest block on": "test_trimming_keeps_a_block_that_is_still_needed",
     "reads a block too few": "test_what_one_instance_wrote_another_reads",
     "shares a feed that has ended": "test_a_feed_that_has_ended_starts_again",
     "shares a feed that stops": "test_a_feed_that_was_asked_to_stop_starts_again",

@@ -211,3 +211,23 @@ async def test_a_connection_that_has_gone_silent_is_opened_again(
         await asyncio.sleep(0.2)  # longer than the server can be silent
         server.thaw()
         await append(writer, run)
+
+
+async def test_a_run_that_this_process_writes_is_followed_no_longer_once_nobody_waits(
+    server: RedisServer, pair: tuple[RedisStore, RedisStore]
+) -> None:
+    store, _ = pair
+    run = await claimed(store)
+    async with asyncio.timeout(SOON), asyncio.TaskGroup() as group:
+        group.create_task(read_first(store, run.id))
+        await subscribed(server, 1)
+        await append(store, run)
+
+    await asyncio.sleep(2 * wakeups.OWN_SECONDS)
+    await append(store, run, after=1)
+    await subscribed(server, 0)
+
+    async with asyncio.timeout(SOON), asyncio.TaskGroup() as group:
+        group.create_task(read_first(store, run.id, after=2))
+        await subscribed(server, 1)
+        await append(store, run, after=2)

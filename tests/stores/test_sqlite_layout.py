@@ -168,6 +168,17 @@ def test_a_long_log_of_layout_5_is_read_and_continued(path: Path) -> None:
     assert [part[-1] for part in parts] == [*range(101, 107)]
 
 
+def test_a_process_of_layout_5_that_appends_is_refused(path: Path) -> None:
+    file_of_layout_5(path)
+    with closing(sqlite3.connect(path)) as connection:
+        asyncio.run(told_and_saved(path))
+
+        with pytest.raises(sqlite3.IntegrityError, match="previous"):
+            connection.execute(
+                "INSERT INTO blocks (run, first, last, body, at) VALUES (1, 4, 4, 0, 5)"
+            )
+
+
 def test_a_process_of_layout_5_deletes_a_run_with_its_messages(path: Path) -> None:
     file_of_layout_5(path)
     asyncio.run(told_and_saved(path))

@@ -163,7 +163,7 @@ class Streaming:
         if page:
             followed.see(page)
         news = followed.news()
-        mark, self._mark = self._mark, mark_of(page[-1].at) if page else self._mark
+        mark, self._mark = self._mark, mark_of(page[-1].newest_at) if page else self._mark
         if news is None:
             return b""
         place = Cursor(self._reader.run_id, self._sending.sent, mark)

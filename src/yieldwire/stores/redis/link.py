@@ -76,6 +76,7 @@ class Link:
         self, server: Server, tasks: Tasks, on_connect: Callable[[], None] = lambda: None
     ) -> None:
         self._server, self._tasks, self._on_connect = server, tasks, on_connect
+        self._loop = asyncio.get_running_loop()
         self._queue: deque[QueuedCommands] = deque()
         self._connection: Connection | None = None
         self._is_working = self._is_closing = False
@@ -145,7 +146,7 @@ class Link:
         finally:
             self._is_working = False
             for request in self._queue:  # only if this was cancelled
-                _settle(request, StoreError("The store is closed."))
+                self._settle(request, StoreError("The store is closed."))
             self._queue.clear()
 
     def _take(self) -> list[QueuedCommands]:
@@ -166,7 +167,7 @@ class Link:
             return
         for request in batch:
             failure = next(filter(is_error, request.replies), None)
-            _settle(request, None if failure is None else self._server.explained(failure))
+            self._settle(request, None if failure is None else self._server.explained(failure))
 
     async def _exchange(self, batch: list[QueuedCommands]) -> None:
         await self._trip([(request, range(len(request.sent))) for request in batch])
@@ -223,7 +224,16 @@ class Link:
 
     def _fail(self, batch: Sequence[QueuedCommands], exc: BaseException) -> None:
         for request in batch:
-            _settle(request, self._server.explained(exc))
+            self._settle(request, self._server.explained(exc))
+
+    def _settle(self, request: QueuedCommands, error: StoreError | None) -> None:
+        if request.is_over or not _is_running(self._loop):
+            return  # nobody of a loop that is gone waits for it
+        request.is_over = True
+        try:
+            request.tell(error)
+        except Exception as exc:  # noqa: BLE001 - the others have an outcome too
+            report_unheard(exc)
 
 
 async def _is_usable(connection: Connection) -> bool:
@@ -234,9 +244,8 @@ async def _is_usable(connection: Connection) -> bool:
         return False
 
 
-def _settle(request: QueuedCommands, error: StoreError | None) -> None:
-    request.is_over = True
+def _is_running(loop: asyncio.AbstractEventLoop) -> bool:
     try:
-        request.tell(error)
-    except Exception as exc:  # noqa: BLE001 - the others have an outcome too
-        report_unheard(exc)
+        return asyncio.get_running_loop() is loop
+    except RuntimeError:
+        return False

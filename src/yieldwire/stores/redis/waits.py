@@ -69,6 +69,7 @@ class RedisWaits:
         """Drop all waits, as their event loop is gone."""
         for waiters in self._all:
             waiters.forget_all()
+        self.own.clear()
         self._wakeups.forget_all()
 
     async def close(self) -> None:
@@ -82,10 +83,12 @@ class RedisWaits:
             waiters.look([run_id for run_id in run_ids if run_id in waiters])
 
     def _wake_announced(self, run_id: str, known: Followed) -> None:
-        if self.own.get(run_id) == known.seq:
-            return
-        self._reads.forget_all()
+        is_own = self.own.get(run_id) == known.seq
+        if not is_own:
+            self._reads.forget_all()
         for waiters in self._all:
+            if is_own and waiters is self.logs:
+                continue
             place = known.number if waiters is self.inboxes else known.seq
             waiters.wake(run_id, None if math.isinf(place) else int(place))
 

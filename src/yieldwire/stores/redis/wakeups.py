@@ -16,7 +16,7 @@ without the right to listen polls instead.
 import asyncio
 import logging
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from yieldwire.errors import StoreError
@@ -40,7 +40,7 @@ _QUIET_TURNS: Final = 5
 connection counts as lost."""
 _IDLE_SECONDS: Final = 5.0
 """How long a run that nobody waits for stays followed."""
-_OWN_SECONDS: Final = 0.1
+OWN_SECONDS: Final = 0.1
 """How long at least if this process writes its log."""
 _FIRST_PAUSE: Final = 0.05
 _LONGEST_PAUSE: Final = 1.0
@@ -122,11 +122,9 @@ class Wakeups:
         if followed is None:
             return  # as for nearly every event
         followed.note(seq, number)
-        now = asyncio.get_running_loop().time()
-        if followed.idle_since is not None and followed.idle_since < now - _OWN_SECONDS:
-            del self._followed[run_id]
-            self._unsent.add(run_id)
-            self._tell_soon()
+        since, now = followed.idle_since, asyncio.get_running_loop().time()
+        if followed.is_subscribed and since is not None and since < now - OWN_SECONDS:
+            self._drop([run_id])
 
     def subscribed(self, run_ids: Iterable[str]) -> list[Followed | None]:
         """Return those of the runs whose announcements arrive, with ``None`` for the others."""
@@ -243,10 +241,13 @@ class Wakeups:
             and followed.idle_since is not None
             and followed.idle_since < since
         ]
-        for run_id in idle:
+        self._drop(idle)
+
+    def _drop(self, run_ids: Sequence[str]) -> None:
+        for run_id in run_ids:
             del self._followed[run_id]
             self._tails.forget(run_id)
-        self._unsent.update(idle)
+        self._unsent.update(run_ids)
         self._tell_soon()
 
     def _tell_soon(self) -> None:

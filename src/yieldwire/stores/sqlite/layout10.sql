@@ -9,7 +9,7 @@ CREATE TABLE logs (
     run INTEGER PRIMARY KEY,
     seq INTEGER NOT NULL DEFAULT 0,
     first_seq INTEGER NOT NULL DEFAULT 1,
-    newest INTEGER,               -- the id of its newest block
+    newest INTEGER NOT NULL DEFAULT 0, -- the id of its newest block; 0: it has none
     unmarked INTEGER NOT NULL DEFAULT 0 -- how many blocks follow its newest mark, with that one
 );
 
@@ -19,16 +19,18 @@ CREATE TABLE logs (
 CREATE TABLE blocks (
     id INTEGER PRIMARY KEY,
     run INTEGER NOT NULL,
-    previous INTEGER,             -- the id of the log's block before it, which can be deleted
+    previous INTEGER NOT NULL,    -- the id of the log's block before it, which can be deleted; or 0
     first INTEGER NOT NULL,
     last INTEGER NOT NULL,
     ending TEXT,                  -- the type of the terminal event at the block's end
     body BLOB NOT NULL,           -- one line for each event
     at REAL NOT NULL              -- the time when it was written, since the epoch
 );
-INSERT INTO blocks
-SELECT rowid, run, lag(rowid) OVER (PARTITION BY run ORDER BY first), first, last, ending, body, at
-FROM old_blocks;
+INSERT INTO blocks SELECT id, run, before, first, last, ending, body, at
+FROM (
+    SELECT rowid AS id, coalesce(lag(rowid) OVER (PARTITION BY run ORDER BY first), 0) AS before
+    FROM old_blocks ORDER BY rowid
+) CROSS JOIN old_blocks ON old_blocks.rowid = id;
 
 CREATE TABLE marks (
     run INTEGER NOT NULL,
@@ -37,11 +39,15 @@ CREATE TABLE marks (
     PRIMARY KEY (run, first)
 ) WITHOUT ROWID;
 INSERT INTO marks SELECT run, first, id
-FROM (SELECT *, row_number() OVER (PARTITION BY run ORDER BY first) AS number FROM blocks)
-WHERE number % 16 = 1 OR length(body) >= 4096;
+FROM (
+    SELECT id, run, first, length(body) AS size,
+        row_number() OVER (PARTITION BY run ORDER BY first) AS number
+    FROM blocks
+)
+WHERE number % 16 = 1 OR size >= 4096;
 
 INSERT INTO logs (run, seq, first_seq, newest)
-SELECT n, coalesce(max(last), 0), coalesce(min(first), 1), max(blocks.id)
+SELECT n, coalesce(max(last), 0), coalesce(min(first), 1), coalesce(max(blocks.id), 0)
 FROM runs LEFT JOIN blocks ON run = n GROUP BY n;
 DROP TABLE old_blocks;
 

@@ -232,7 +232,7 @@ class LogTable:
         n, keep, first_seq = head["n"], head["keep"], head["first_seq"]
         connection.execute(self._sql["insert_block"], block_row(n, block))
         if keep is not None and block.last - first_seq + 1 > keep:
-            oldest = next(self.behind(connection, n, block.last - keep))
+            oldest = self.one(connection, "block_with", run=n, seq=block.last - keep + 1)
             if oldest["first"] > first_seq:
                 first_seq = oldest["first"]
                 values = {"run": n, "first": first_seq, "block": oldest["id"]}

@@ -108,6 +108,18 @@ WITH RECURSIVE behind (id, previous, first) AS (
 SELECT id, blocks.first, last, ending, body, at FROM behind CROSS JOIN blocks USING (id)
 WHERE last > :after ORDER BY blocks.first
 
+-- block_with: the block that has a seq
+WITH RECURSIVE behind (id, previous, first) AS (
+    SELECT id, previous, first FROM blocks WHERE id = coalesce((
+        SELECT previous FROM marks CROSS JOIN blocks ON id = block
+        WHERE marks.run = :run AND marks.first > :seq ORDER BY marks.first LIMIT 1
+    ), (SELECT newest FROM logs WHERE run = :run))
+    UNION ALL
+    SELECT blocks.id, blocks.previous, blocks.first
+    FROM behind CROSS JOIN blocks ON blocks.id = behind.previous WHERE behind.first > :seq
+)
+SELECT id, first FROM behind ORDER BY first LIMIT 1
+
 -- trim: delete the blocks before one
 DELETE FROM blocks WHERE id IN (
     WITH RECURSIVE old (id) AS (
