@@ -2,14 +2,17 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import pytest
 
 from tests.support.valkey import RedisServer
 from yieldwire.errors import NotFound
 from yieldwire.log.events import Block
+from yieldwire.log.message import Message
 from yieldwire.log.run import RunRecord
 from yieldwire.stores.redis import RedisStore, wakeups
+from yieldwire.stores.redis.server import next_reply
 from yieldwire.testing.contract.harness import SOON, claimed, ending
 
 RUNS = 500
@@ -231,3 +234,29 @@ async def test_a_run_that_this_process_writes_is_followed_no_longer_once_nobody_
         group.create_task(read_first(store, run.id, after=2))
         await subscribed(server, 1)
         await append(store, run, after=2)
+
+
+async def test_a_message_that_comes_while_an_own_event_is_on_its_way_is_delivered_at_once(
+    server: RedisServer, pair: tuple[RedisStore, RedisStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, other = pair
+    run, is_late = await claimed(store), asyncio.Event()
+
+    async def late(*of: Any, **within: Any) -> Any:  # noqa: ANN401 - as the real one
+        reply = await next_reply(*of, **within)
+        await is_late.wait()
+        return reply
+
+    async with asyncio.timeout(SOON), asyncio.TaskGroup() as group:
+        waiting = group.create_task(store.inbox(run.id, 0, wait=10 * SOON))
+        await subscribed(server, 1)
+        await append(store, run)
+        monkeypatch.setattr("yieldwire.stores.redis.link.next_reply", late)
+        group.create_task(append(store, run, after=1))
+        await asyncio.sleep(0.05)
+        monkeypatch.undo()
+        await other.send(run.id, Message(0, b"1"), most=1, most_bytes=1)
+
+        # The reading connection answers, and only the reply to the event is late.
+        assert [message.data for message in await waiting] == [b"1"]
+        is_late.set()
