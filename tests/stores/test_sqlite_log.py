@@ -16,7 +16,7 @@ from yieldwire.testing.contract.harness import claimed
 
 BLOCKS = 150
 LARGE = 5000
-"""Bytes of a block that is marked whatever is before it."""
+"""Bytes of a block that is in the index whatever is before it."""
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ async def test_a_trimmed_log_is_read_from_its_beginning(
     blocks = await other.read(run.id, 0, max_bytes=262_144)
     assert (blocks[0].first, blocks[-1].last) == (first, len(data))
     assert rows_of(path, "blocks") <= keep
-    assert rows_of(path, "marks") <= keep / 7 + 3
+    assert rows_of(path, "block_index") <= keep / 7 + 3
 
 
 async def test_blocks_of_many_logs_that_are_written_together_are_read_from_each(
@@ -145,4 +145,4 @@ async def test_a_purged_run_leaves_nothing_of_its_log_and_its_neighbour_all(
     assert await read(other, neighbour, 0, 262_144) == kept
     assert rows_of(path, "logs") == 1
     assert rows_of(path, "blocks") == 20
-    assert 0 < rows_of(path, "marks") <= 6
+    assert 0 < rows_of(path, "block_index") <= 6

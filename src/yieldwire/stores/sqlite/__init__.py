@@ -4,8 +4,8 @@ Theory of operation. One thread writes, and commits everything that was requeste
 last commit; one thread reads. With WAL both work at the same time. Every method is one
 transaction or part of one, so its steps are atomic for all processes that share the file.
 
-Blocks are written one after the other, each with the id of the one before it in its log, and an
-index has every sixteenth of a log. So a commit of blocks of many logs changes few pages, and a
+Blocks are written one after the other, each with the id of the one before it in its log, and every
+sixteenth of a log is in an index. So a commit of blocks of many logs changes few pages, and a
 place in a log is found in at most sixteen steps. The blocks that this process wrote last are
 cached in memory for its own readers. A reader waits on a future, which an append of this process
 resolves. Appends of other processes are noticed by the file's ``data_version``, which is checked

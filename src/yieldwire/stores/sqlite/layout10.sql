@@ -10,12 +10,12 @@ CREATE TABLE logs (
     seq INTEGER NOT NULL DEFAULT 0,
     first_seq INTEGER NOT NULL DEFAULT 1,
     newest INTEGER NOT NULL DEFAULT 0, -- the id of its newest block; 0: it has none
-    unmarked INTEGER NOT NULL DEFAULT 0 -- how many blocks follow its newest mark, with that one
+    unindexed INTEGER NOT NULL DEFAULT 0 -- blocks since its newest one in the index, with that one
 );
 
 -- In the order of writing, so that what many logs append at the same time is on the same pages.
--- An index of all blocks would have a page for each log. So each block has the id of the one
--- before it, and an index has one of sixteen.
+-- In an index of all blocks, each log would have pages of its own. So each block has the id of
+-- the one before it, and only one of sixteen is in the index.
 CREATE TABLE blocks (
     id INTEGER PRIMARY KEY,
     run INTEGER NOT NULL,
@@ -32,13 +32,14 @@ FROM (
     FROM old_blocks ORDER BY rowid
 ) CROSS JOIN old_blocks ON old_blocks.rowid = id;
 
-CREATE TABLE marks (
+-- A table, as an index cannot say which block of a log is the sixteenth.
+CREATE TABLE block_index (
     run INTEGER NOT NULL,
     first INTEGER NOT NULL,
     block INTEGER NOT NULL,
     PRIMARY KEY (run, first)
 ) WITHOUT ROWID;
-INSERT INTO marks SELECT run, first, id
+INSERT INTO block_index SELECT run, first, id
 FROM (
     SELECT id, run, first, length(body) AS size,
         row_number() OVER (PARTITION BY run ORDER BY first) AS number
@@ -55,17 +56,17 @@ CREATE TRIGGER runs_log AFTER INSERT ON runs BEGIN
     INSERT INTO logs (run) VALUES (new.n);
 END;
 
--- Large blocks are marked too, so that nobody reads several of them to find one.
+-- Large blocks are in the index too, so that nobody reads several of them to find one.
 CREATE TRIGGER blocks_log AFTER INSERT ON blocks BEGIN
-    INSERT INTO marks SELECT new.run, new.first, new.id FROM logs
-    WHERE run = new.run AND (unmarked = 0 OR length(new.body) >= 4096);
+    INSERT INTO block_index SELECT new.run, new.first, new.id FROM logs
+    WHERE run = new.run AND (unindexed = 0 OR length(new.body) >= 4096);
     UPDATE logs SET seq = new.last, newest = new.id,
-        unmarked = CASE WHEN length(new.body) >= 4096 THEN 1 ELSE (unmarked + 1) % 16 END
+        unindexed = CASE WHEN length(new.body) >= 4096 THEN 1 ELSE (unindexed + 1) % 16 END
     WHERE run = new.run;
 END;
 
 CREATE TRIGGER runs_forget_log AFTER DELETE ON runs BEGIN
-    DELETE FROM marks WHERE run = old.n;
+    DELETE FROM block_index WHERE run = old.n;
     DELETE FROM logs WHERE run = old.n;
 END;
 

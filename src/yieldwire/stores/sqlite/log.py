@@ -236,7 +236,7 @@ class LogTable:
             if oldest["first"] > first_seq:
                 first_seq = oldest["first"]
                 values = {"run": n, "first": first_seq, "block": oldest["id"]}
-                for name in ("trim", "trim_marks", "trim_log"):
+                for name in ("trim", "trim_index", "trim_log"):
                     connection.execute(self._sql[name], values)
         return int(first_seq)
 

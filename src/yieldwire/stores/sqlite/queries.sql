@@ -95,11 +95,12 @@ UPDATE runs SET status = 'running', attempt = attempt + 1, fence = claims.column
 FROM (VALUES :rows) AS claims
 WHERE id = claims.column1 AND fence = claims.column2 AND status = 'pending'
 
--- blocks_behind: the next blocks of a log, from the one that a seq cuts to the next mark
+-- blocks_behind: the next blocks of a log, from the one that a seq cuts to the next in the index
 WITH RECURSIVE behind (id, previous, first) AS (
     SELECT id, previous, first FROM blocks WHERE id = coalesce((
-        SELECT previous FROM marks CROSS JOIN blocks ON id = block
-        WHERE marks.run = :run AND marks.first > :after + 1 ORDER BY marks.first LIMIT 1
+        SELECT previous FROM block_index CROSS JOIN blocks ON id = block
+        WHERE block_index.run = :run AND block_index.first > :after + 1
+        ORDER BY block_index.first LIMIT 1
     ), (SELECT newest FROM logs WHERE run = :run))
     UNION ALL
     SELECT blocks.id, blocks.previous, blocks.first
@@ -111,8 +112,9 @@ WHERE last > :after ORDER BY blocks.first
 -- block_with: the block that has a seq
 WITH RECURSIVE behind (id, previous, first) AS (
     SELECT id, previous, first FROM blocks WHERE id = coalesce((
-        SELECT previous FROM marks CROSS JOIN blocks ON id = block
-        WHERE marks.run = :run AND marks.first > :seq ORDER BY marks.first LIMIT 1
+        SELECT previous FROM block_index CROSS JOIN blocks ON id = block
+        WHERE block_index.run = :run AND block_index.first > :seq
+        ORDER BY block_index.first LIMIT 1
     ), (SELECT newest FROM logs WHERE run = :run))
     UNION ALL
     SELECT blocks.id, blocks.previous, blocks.first
@@ -128,8 +130,8 @@ DELETE FROM blocks WHERE id IN (
     ) SELECT id FROM old
 )
 
--- trim_marks: delete the marks of deleted blocks
-DELETE FROM marks WHERE run = :run AND first < :first
+-- trim_index: delete what the index has of deleted blocks
+DELETE FROM block_index WHERE run = :run AND first < :first
 
 -- trim_log: say where a log begins
 UPDATE logs SET first_seq = :first WHERE run = :run
