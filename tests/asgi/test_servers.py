@@ -3,10 +3,11 @@
 import asyncio
 import functools
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import MethodType
 from typing import Any, cast
 
+import h11
 import pytest
 import wrapt
 from starlette.types import Send
@@ -20,6 +21,7 @@ from yieldwire.asgi.servers import (
     is_servers_own,
     is_servers_own_socket,
     receives_on_futures,
+    send_together,
     write_chunk,
 )
 from yieldwire.codecs.sse import SSEEncoder
@@ -110,10 +112,12 @@ class Pipe(asyncio.Transport):
 
     def __init__(self) -> None:
         super().__init__()
-        self.written, self.size, self.is_closed = b"", 0, False
+        self.written, self.writes, self.size, self.is_closed = b"", 0, 0, False
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
+        assert not self.is_closed
         self.written += data
+        self.writes += 1
 
     def get_write_buffer_size(self) -> int:
         return self.size
@@ -121,11 +125,16 @@ class Pipe(asyncio.Transport):
     def is_closing(self) -> bool:
         return self.is_closed
 
+    def close(self) -> None:
+        self.is_closed = True
 
-async def begun(headers: Sequence[tuple[bytes, bytes]] = ()) -> tuple[Any, Pipe]:
-    """Return the `send` of a response of uvicorn whose head was sent, and its connection."""
-    pipe, logger = Pipe(), logging.getLogger("uvicorn")
-    cycle = httptools_impl.RequestResponseCycle(
+
+def httptools_cycle(
+    pipe: Pipe, *, keep_alive: bool = True, on_response: Callable[[], object] = lambda: None
+) -> Any:  # noqa: ANN401 - of uvicorn
+    """Return a response of uvicorn on a connection, with its faster parser."""
+    logger = logging.getLogger("uvicorn")
+    return httptools_impl.RequestResponseCycle(
         scope=cast("Any", get("/").scope()),
         transport=pipe,
         flow=FlowControl(pipe),
@@ -135,9 +144,38 @@ async def begun(headers: Sequence[tuple[bytes, bytes]] = ()) -> tuple[Any, Pipe]
         default_headers=[],
         message_event=asyncio.Event(),
         expect_100_continue=False,
-        keep_alive=True,
-        on_response=lambda: None,
+        keep_alive=keep_alive,
+        on_response=cast("Any", on_response),
     )
+
+
+def h11_cycle(
+    pipe: Pipe, *, keep_alive: bool = True, on_response: Callable[[], object] = lambda: None
+) -> Any:  # noqa: ANN401 - as above
+    """Return the same with h11."""
+    logger, connection = logging.getLogger("uvicorn"), h11.Connection(h11.SERVER)
+    close = b"" if keep_alive else b"connection: close\r\n"
+    connection.receive_data(b"GET / HTTP/1.1\r\nhost: a\r\n" + close + b"\r\n")
+    while type(connection.next_event()) is not h11.EndOfMessage:
+        pass
+    return h11_impl.RequestResponseCycle(
+        scope=cast("Any", get("/").scope()),
+        conn=connection,
+        transport=pipe,
+        flow=FlowControl(pipe),
+        logger=logger,
+        access_logger=logger,
+        access_log=False,
+        default_headers=[],
+        message_event=asyncio.Event(),
+        on_response=cast("Any", on_response),
+    )
+
+
+async def begun(headers: Sequence[tuple[bytes, bytes]] = ()) -> tuple[Any, Pipe]:
+    """Return the `send` of a response of uvicorn whose head was sent, and its connection."""
+    pipe = Pipe()
+    cycle = httptools_cycle(pipe)
     await cycle.send({"type": "http.response.start", "status": 200, "headers": headers})
     pipe.written = b""
     return cycle.send, pipe
@@ -202,6 +240,112 @@ async def test_only_uvicorns_chunks_are_written_to_a_connection() -> None:
     assert chunked_transport_of(whole) is None
     assert not any(map(chunked_transport_of, uvicorns_sends()))
     assert not any(chunked_transport_of(wrap(chunked)) for wrap in WRAPPERS)
+
+
+def head_of(*headers: tuple[bytes, bytes], status: int = 200) -> Message:
+    return {"type": "http.response.start", "status": status, "headers": headers}
+
+
+def body_of(body: bytes, *, more: bool = False) -> Message:
+    return {"type": "http.response.body", "body": body, "more_body": more}
+
+
+LENGTH = (b"content-length", b"5")
+CYCLES = [httptools_cycle, h11_cycle]
+ANSWERS = [
+    (head_of(LENGTH), body_of(b"whole")),
+    (head_of(LENGTH), body_of(b"par", more=True)),
+    (head_of(), body_of(b"x" * 70_000)),
+    (head_of(), body_of(b"first", more=True)),
+    (head_of(), body_of(b"")),
+    (head_of(), body_of(b"", more=True)),
+    (head_of(status=204), body_of(b"")),
+]
+
+
+@pytest.mark.parametrize("cycle", CYCLES)
+@pytest.mark.parametrize("keep_alive", [True, False])
+@pytest.mark.parametrize("answer", range(len(ANSWERS)))
+async def test_a_head_and_a_body_that_are_sent_together_are_the_bytes_of_both(
+    cycle: Callable[..., Any], answer: int, *, keep_alive: bool
+) -> None:
+    (apart, together), (head, body) = (Pipe(), Pipe()), ANSWERS[answer]
+    one, other = (cycle(pipe, keep_alive=keep_alive) for pipe in (apart, together))
+
+    await one.send(head)
+    await one.send(body)
+    await send_together(other.send, head, body)
+
+    assert together.written == apart.written
+    assert together.is_closed == apart.is_closed
+    assert other.transport is together
+
+
+@pytest.mark.parametrize("cycle", CYCLES)
+async def test_a_short_answer_of_a_known_length_is_one_write(cycle: Callable[..., Any]) -> None:
+    pipe, written = Pipe(), list[bytes]()
+    response = cycle(pipe, on_response=lambda: written.append(pipe.written))
+
+    await send_together(response.send, *ANSWERS[0])
+
+    # h11 writes the end of the message as well, of which there are no bytes.
+    assert pipe.writes == (1 if cycle is httptools_cycle else 2)
+    # The next request of the connection is answered from here on.
+    assert written == [pipe.written]
+    assert pipe.written.endswith(b"\r\n\r\nwhole")
+
+
+async def test_a_stream_that_is_over_is_one_write() -> None:
+    pipe = Pipe()
+
+    await send_together(httptools_cycle(pipe).send, head_of(), body_of(b"events"))
+
+    assert pipe.writes == 1
+    assert pipe.written.endswith(b"\r\n\r\n6\r\nevents\r\n0\r\n\r\n")
+
+
+@pytest.mark.parametrize("wrap", [wrap for wrap in WRAPPERS if wrap is not wrapt.ObjectProxy])
+async def test_behind_middleware_a_head_and_a_body_are_two_messages(
+    wrap: Callable[[Any], Any],
+) -> None:
+    pipe = Pipe()
+
+    await send_together(wrap(httptools_cycle(pipe).send), *ANSWERS[0])
+
+    assert pipe.writes == 2
+
+
+@pytest.mark.parametrize("cycle", CYCLES)
+async def test_a_head_whose_body_cannot_be_sent_is_written(cycle: Callable[..., Any]) -> None:
+    pipe = Pipe()
+    response = cycle(pipe)
+
+    with pytest.raises(Exception, match=r"(?i)content|declared|length"):
+        await send_together(response.send, head_of(LENGTH), body_of(b"too long"))
+
+    assert pipe.written.startswith(b"HTTP/1.1 200 ")
+    assert pipe.written.endswith(b"\r\n\r\n")
+    assert response.transport is pipe
+
+
+async def test_a_client_that_leaves_while_the_body_waits_is_sent_nothing() -> None:
+    pipe = Pipe()
+    response = httptools_cycle(pipe)
+
+    def headers() -> Iterator[tuple[bytes, bytes]]:
+        yield LENGTH
+        response.flow.pause_writing()  # so the head is taken, and the body waits
+
+    head = {**head_of(), "headers": headers()}
+    async with asyncio.TaskGroup() as group:
+        group.create_task(send_together(response.send, head, body_of(b"whole")))
+        await asyncio.sleep(0)
+        assert response.response_started
+        pipe.is_closed = response.disconnected = True
+        response.flow.resume_writing()
+
+    assert pipe.written == b""
+    assert response.transport is pipe
 
 
 SOCKETS = [

@@ -16,7 +16,7 @@ from yieldwire.asgi.pages.error import error_content
 from yieldwire.asgi.pages.form import Form
 from yieldwire.asgi.pages.link import NO_LINKS, Links, site_path
 from yieldwire.asgi.safety import Incoming
-from yieldwire.asgi.servers import is_servers_own
+from yieldwire.asgi.servers import is_servers_own, send_together
 from yieldwire.deadline import Unfinished, at_once
 from yieldwire.errors import (
     CallError,
@@ -136,15 +136,28 @@ class Exchange:
 
     def send_head(self, status: int, headers: Headers) -> Awaitable[None]:
         """Send the status and the headers."""
-        self.has_head = True
-        every = [*headers, *self.extra, (b"x-content-type-options", b"nosniff")]
-        return self.send({"type": "http.response.start", "status": status, "headers": every})
+        return self.send(self._head(status, headers))
 
     def send_body(self, body: bytes, *, more: bool = False) -> Awaitable[None]:
         """Send a piece of the body; the last one ends the answer. HEAD has no body."""
+        return self.send(self._body(body, more=more))
+
+    def send_start(
+        self, status: int, headers: Headers, body: bytes, *, more: bool = False
+    ) -> Awaitable[None]:
+        """Send the status, the headers and the first piece of the body, which can be the last."""
+        head, first = self._head(status, headers), self._body(body, more=more)
+        return send_together(self.send, head, first)
+
+    def _head(self, status: int, headers: Headers) -> Message:
+        self.has_head = True
+        every = [*headers, *self.extra, (b"x-content-type-options", b"nosniff")]
+        return {"type": "http.response.start", "status": status, "headers": every}
+
+    def _body(self, body: bytes, *, more: bool) -> Message:
         if self.method == "HEAD":
             body = b""
-        return self.send({"type": "http.response.body", "body": body, "more_body": more})
+        return {"type": "http.response.body", "body": body, "more_body": more}
 
     def within_time(self, sending: Awaitable[None]) -> Awaitable[None]:
         """Return ``sending`` for as long as a reader can leave sent data unread; see `within`."""
@@ -168,12 +181,12 @@ class Exchange:
             every.append((b"content-length", b"%d" % len(body)))
         if b"cache-control" not in named:
             every.append(NO_STORE)
-        await self.send_head(status, every)
         if len(body) <= PIECE_BYTES or self.method == "HEAD":
-            await self.send_body(body)
+            await self.send_start(status, every, body)
             return
+        await self.send_start(status, every, body[:PIECE_BYTES], more=True)
         # A server accepts any piece at once, and waits at the next one.
-        for start in range(0, len(body), PIECE_BYTES):
+        for start in range(PIECE_BYTES, len(body), PIECE_BYTES):
             end = start + PIECE_BYTES
             await self.within_time(self.send_body(body[start:end], more=end < len(body)))
 

@@ -149,8 +149,8 @@ async def _answer_whole(
         Cursor(run_id, first_seq - 1), _state(run_id, _status_after(page), first_seq, None)
     )
     body = b"".join([opening, *map(encoder.encode, page)])
-    await exchange.send_head(200, stream_head(encoder, headers))
-    await exchange.within_time(exchange.send_body(body))
+    starting = exchange.send_start(200, stream_head(encoder, headers), body)
+    await exchange.within_time(starting)
 
 
 async def stream_in(  # noqa: PLR0913 - what a stream is made of
