@@ -876,10 +876,11 @@ STATEMENTS: Final[Mapping[str, tuple[str, str, str]]] = {
     "shares a feed that has ended": ("run_by_feed", "AND ended_at IS NULL", ""),
     "shares a feed that stops": ("run_by_feed", "AND cancel_reason IS NULL", ""),
     "takes every feed for the same": ("run_by_feed", "feed = :feed", "feed IS NOT NULL"),
-    "does not wait for who joins": ("touch", "max(read_until, :now)", "read_until"),
+    "does not wait for who joins": ("touch", "max(read_until, :until)", "read_until"),
     "counts runs that have ended": ("count_live", "AND ended_at IS NULL", ""),
     "counts everybody's runs": ("count_live", "quota_key = :quota_key AND", ""),
     "misses that a reader leaves": ("leave", "reader = :reader", "0"),
+    "waits for who has left": ("read", ":now", "max(read_until, :now)"),
     "purges what has not expired": ("expired", "expires_at <= :now", "expires_at IS NOT NULL"),
     "trims what is kept": (
         "trim",

@@ -239,6 +239,7 @@ MISSPELT: Final[Mapping[str, str]] = {
     "counts runs that have ended": "test_a_run_that_has_ended_gives_its_place_back",
     "counts everybody's runs": "test_limits_count_each_caller_apart",
     "misses that a reader leaves": "test_a_run_lingers_from_when_its_last_reader_left",
+    "waits for who has left": "test_a_run_whose_starter_leaves_at_once_waits_no_longer",
     "purges what has not expired": "test_retention_counts_from_the_end",
     "trims what is kept": "test_a_trimmed_log_says_where_it_begins",
     "does not say what was trimmed": "test_a_feed_keeps_its_newest_events",

@@ -30,7 +30,7 @@ from yieldwire.errors import (
 from yieldwire.log.events import Block, Event, EventType
 from yieldwire.log.message import Message
 from yieldwire.log.run import RunRecord, Status
-from yieldwire.log.transitions import CLAIM_SECONDS
+from yieldwire.log.transitions import CLAIM_SECONDS, arrival_seconds
 from yieldwire.stores import Admission, RunStore
 from yieldwire.testing.contract import StoreHarness
 from yieldwire.testing.contract.harness import chunks, ending, log_of, raises, record
@@ -41,6 +41,8 @@ Call: TypeAlias = Callable[[], Coroutine[Any, Any, object]]
 # Whole seconds pass, and nothing is due at a whole second, so "by then" is never in doubt.
 LEASE: Final = 10.5
 LINGER: Final = 30.5
+SHORT: Final = 0.5
+"""Less than the caller that starts a run has to begin to read."""
 RETENTION: Final = 50.5
 HOLD: Final = 20.25
 MOST: Final = 3
@@ -106,7 +108,7 @@ class StoreMachine(RuleBasedStateMachine):
         retries=st.integers(0, 2),
         keep=st.sampled_from([None, None, 1, 3]),
         detached=st.booleans(),
-        linger=st.sampled_from([LINGER, None]),
+        linger=st.sampled_from([LINGER, SHORT, None]),
         claims=st.booleans(),
     )
     def create(  # noqa: PLR0913 - a rule's choices
@@ -129,7 +131,9 @@ class StoreMachine(RuleBasedStateMachine):
         return run
 
     @rule(
-        target=runs, key=st.sampled_from([None, None, "k"]), linger=st.sampled_from([LINGER, None])
+        target=runs,
+        key=st.sampled_from([None, None, "k"]),
+        linger=st.sampled_from([LINGER, SHORT, None]),
     )
     def open_a_feed(self, *, key: str | None, linger: float | None) -> str:
         given = record(linger=linger, retention=RETENTION)
@@ -159,7 +163,8 @@ class StoreMachine(RuleBasedStateMachine):
         joined = self.models.get(self.feeds.get(admission.feed or "", ""))
         if joined is not None and joined.is_open:
             assert made.id == joined.given.id
-            joined.read_until = max(joined.read_until, self.now)
+            arrival = self.now + arrival_seconds(joined.given)
+            joined.read_until = max(joined.read_until, arrival)
             return made.id
         if admission.feed is not None:
             self.feeds[admission.feed] = made.id
@@ -168,7 +173,7 @@ class StoreMachine(RuleBasedStateMachine):
             given=given,
             key=key,
             fingerprint=fingerprint,
-            read_until=self.now,
+            read_until=self.now + arrival_seconds(given),
             claim_seconds=self.claim_seconds,
         )
         model.wait_for_claim(self.now)
@@ -394,7 +399,7 @@ class StoreMachine(RuleBasedStateMachine):
             model.readers[reader] = self.now + seconds
         else:
             model.readers.pop(reader, None)
-            model.read_until = max(model.read_until, self.now)
+            model.read_until = self.now
 
     @rule(seconds=st.sampled_from([1, 5, 11, 31, 51]), sweeps=st.booleans())
     def let_time_pass(self, *, seconds: int, sweeps: bool) -> None:

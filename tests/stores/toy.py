@@ -114,14 +114,16 @@ class ToyStore:
         live = [kept for kept in self.data.runs.values() if not kept.record.status.is_terminal]
         for kept in live if admission.feed is not None else []:
             if kept.admission.feed == admission.feed and kept.record.cancel_reason is None:
-                kept.read_until = self.now()
+                arrival = self.now() + transitions.arrival_seconds(kept.record)
+                kept.read_until = max(kept.read_until, arrival)
                 return kept.record
         mine = [kept.record.action for kept in live if kept.record.quota_key == run.quota_key]
         stores.too_many(run, admission, same=mine.count(run.action), every=len(mine))
         run = run._replace(created_at=self.wall())
         seconds = claim_seconds(run, admission.lease or transitions.CLAIM_SECONDS, self.wall())
         until = None if seconds is None else self.now() + seconds
-        self.data.runs[run.id] = Kept(run, admission, self.now(), until)
+        read_until = self.now() + transitions.arrival_seconds(run)
+        self.data.runs[run.id] = Kept(run, admission, read_until, until)
         self._changed()
         return run
 
@@ -289,6 +291,8 @@ class ToyStore:
         kept = self.data.runs.get(run_id)
         if kept is not None:
             kept.readers[reader] = self.now() + seconds
+            if seconds == 0:
+                kept.read_until = self.now()
 
     async def refuse(self, key: str, *, seconds: float) -> RunRecord | None:
         for kept in self.data.runs.values():

@@ -19,6 +19,8 @@ _RUNNING: Final = Status.RUNNING
 _STARTED: Final = EventType.STARTED
 CLAIM_SECONDS: Final = 30.0
 """How long a pending run waits for its process before a sweep gives it to another."""
+ARRIVAL_SECONDS: Final = 10.0
+"""How long the caller that starts a run has to begin to read, if the run lingers for less."""
 
 
 def claim(run: RunRecord, now: float) -> RunRecord:
@@ -141,6 +143,14 @@ def needs_readers(run: RunRecord) -> bool:
     """Whether the run is asked to stop when it has had no reader for a while."""
     is_to_go_on = run.cancel_reason is None and run.ended_at is None
     return is_to_go_on and not run.detached and run.linger is not None
+
+
+def arrival_seconds(run: RunRecord) -> float:
+    """Return for how long a run counts as read when it is created, or found by its feed.
+
+    The store learns of the caller's reader a little later, and another process can sweep before.
+    """
+    return max(0.0, ARRIVAL_SECONDS - (run.linger or 0.0))
 
 
 def is_forsaken(run: RunRecord, read_until: float, now: float) -> bool:

@@ -169,9 +169,10 @@ class Store(Protocol):
 
         The returned record has the id of ``run`` exactly if the run is new. A key's run is
         returned whatever its status. A feed has one run at a time: the run is returned until it
-        has ended or was asked to stop, and counts as read at this moment, so that a new reader
-        has the whole linger time to connect. A known key takes precedence over the feed; a key
-        that arrives with a feed that already has a run is not kept.
+        has ended or was asked to stop. A new run and a feed's run count as read for the next
+        `transitions.arrival_seconds`, or until a reader leaves, so that the caller has the whole
+        linger time to connect, and ten seconds at least. A known key takes precedence over the
+        feed; a key that arrives with a feed that already has a run is not kept.
 
         Raises:
             KeyReused: If the key's run has another fingerprint. Nothing was created.

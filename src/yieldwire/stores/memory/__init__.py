@@ -97,7 +97,8 @@ class MemoryStore(MemoryDeliveries, MemoryQueue, MemoryRevocations, QuickLogs):
         run = run.changed(created_at=self._clock.now())
         entry = Entry(run, admission.key, admission.fingerprint, admission.feed, run.keep)
         entry.tells_questions = bool(run.question_webhooks)
-        entry.read_until = now = self._clock.monotonic()
+        now = self._clock.monotonic()
+        entry.read_until = now + transitions.arrival_seconds(run)
         if run.not_before is not None and not run.is_queued:
             entry.lease_until = now + max(0.0, run.not_before - run.created_at)
         self._ids[run.id], self._entries[run.id] = 0, entry
@@ -123,7 +124,8 @@ class MemoryStore(MemoryDeliveries, MemoryQueue, MemoryRevocations, QuickLogs):
             raise start_cancelled()
         if admission.feed is not None and admission.feed in self._feeds:
             entry = self._entries[self._feeds[admission.feed]]
-            entry.read_until = max(entry.read_until, self._clock.monotonic())
+            until = self._clock.monotonic() + transitions.arrival_seconds(entry.record)
+            entry.read_until = max(entry.read_until, until)
             return entry
         return None
 
@@ -350,7 +352,7 @@ class MemoryStore(MemoryDeliveries, MemoryQueue, MemoryRevocations, QuickLogs):
             entry.readers[reader] = now + seconds
         else:
             entry.readers.pop(reader, None)
-            entry.read_until = max(entry.read_until, now)
+            entry.read_until = now
             if not entry.record.status.is_terminal:
                 self._lookout.note(entry)
 

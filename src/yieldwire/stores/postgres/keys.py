@@ -43,6 +43,7 @@ async def create(session: Session, schema: str, run: RunRecord, admission: Admis
         "fingerprint": admission.fingerprint,
         "lease": claim_seconds(run, admission.lease or transitions.CLAIM_SECONDS, run.created_at),
         "is_waiting": run.is_queued,
+        "arrival": transitions.arrival_seconds(run),
     }
     await session.do("insert_run", **to_row(run), **start)
     return run
@@ -76,8 +77,9 @@ async def _known(session: Session, admission: Admission, met: Row) -> RunRecord 
         raise start_cancelled()
     if met["feed_run"] is None:
         return None
-    await session.do("touch", id=met["feed_run"])
-    return await record(session, met["feed_run"])
+    run = await record(session, met["feed_run"])
+    await session.do("touch", id=run.id, arrival=transitions.arrival_seconds(run))
+    return run
 
 
 async def refuse_all(

@@ -34,7 +34,7 @@ INSERT INTO yieldwire.runs (
     %(labels)s, %(linger)s, %(detached)s, %(timeout)s, %(retries)s, %(retention)s, %(webhooks)s,
     %(question_webhooks)s, %(queue)s, %(priority)s, %(not_before)s, %(is_waiting)s, %(parent)s,
     %(status)s, %(fence)s, %(attempt)s, %(saved_seq)s, %(cancel_reason)s,
-    %(created_at)s, %(started_at)s, %(ended_at)s, %(now)s
+    %(created_at)s, %(started_at)s, %(ended_at)s, %(now)s + %(arrival)s::double precision
 )
 
 -- record: one run
@@ -252,11 +252,12 @@ WITH gone AS (
 ), left_behind AS (
     DELETE FROM yieldwire.readers USING gone WHERE run = gone.n AND readers.reader = gone.reader
 )
-UPDATE yieldwire.runs SET read_until = greatest(read_until, %(now)s)
+UPDATE yieldwire.runs SET read_until = %(now)s
 FROM (SELECT DISTINCT n FROM gone) AS one WHERE runs.n = one.n
 
--- touch: a run is read now
-UPDATE yieldwire.runs SET read_until = greatest(read_until, %(now)s)
+-- touch: somebody joins the readers of a run
+UPDATE yieldwire.runs
+SET read_until = greatest(read_until, %(now)s + %(arrival)s::double precision)
 WHERE n = (SELECT n FROM yieldwire.heads WHERE id = %(id)s)
 
 -- is_due: whether a sweep has something to do

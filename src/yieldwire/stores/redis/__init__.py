@@ -146,6 +146,7 @@ class RedisStore(RedisAppends, RedisDeliveries, RedisQueue, RedisRevocations):
             *("" if limit is None else limit for limit in limits),
             run.quota_key,
             run.action,
+            number(transitions.arrival_seconds(run)),
             *new_fields(run, admission),
         )
         outcome, *rest = await self._links.writer.finish(create)

@@ -332,7 +332,7 @@ class SQLiteStore(SQLiteStarts, SQLiteAppends, SQLiteDeliveries, SQLiteQueue):
                 connection.execute(self._sql["hold"], values)
             else:
                 connection.execute(self._sql["leave"], values)
-                connection.execute(self._sql["touch"], values)
+                connection.execute(self._sql["read"], values)
 
         await self._write(work)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from yieldwire.clock import Clock
 from yieldwire.errors import KeyReused
+from yieldwire.log import transitions
 from yieldwire.log.run import RunRecord
 from yieldwire.stores import REFUSALS_KEPT, Admission, start_cancelled
 from yieldwire.stores.sqlite.file import to_record
@@ -40,9 +41,10 @@ class KeyTable:
         known = self._one(connection, "run_by_feed", feed=admission.feed)
         if known is None:
             return None
-        values = {"id": known["id"], "now": self._clock.monotonic()}
-        connection.execute(self._sql["touch"], values)
-        return to_record(known)
+        run = to_record(known)
+        until = self._clock.monotonic() + transitions.arrival_seconds(run)
+        connection.execute(self._sql["touch"], {"id": run.id, "until": until})
+        return run
 
     def refuse(
         self, connection: sqlite3.Connection, *, key: str, seconds: float

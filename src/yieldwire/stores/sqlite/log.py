@@ -82,7 +82,7 @@ class LogTable:
             "fingerprint": admission.fingerprint,
             "feed": admission.feed,
             "lease_until": None if seconds is None else now + seconds,
-            "read_until": now,
+            "read_until": now + transitions.arrival_seconds(run),
         }
         row = {**to_row(run), **columns}
         # Python's module looks for an adapter of each `None` and each value of type `bytes`, which

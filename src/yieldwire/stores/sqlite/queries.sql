@@ -202,8 +202,11 @@ ON CONFLICT (run, reader) DO UPDATE SET until = excluded.until
 -- leave: a reader has left
 DELETE FROM readers WHERE reader = :reader AND run = (SELECT n FROM runs WHERE id = :id)
 
--- touch: a run was read until now
-UPDATE runs SET read_until = max(read_until, :now) WHERE id = :id
+-- touch: somebody joins the readers of a run
+UPDATE runs SET read_until = max(read_until, :until) WHERE id = :id
+
+-- read: a run was read until now
+UPDATE runs SET read_until = :now WHERE id = :id
 
 -- expired: runs past their retention
 SELECT n, id FROM runs WHERE expires_at <= :now LIMIT 500

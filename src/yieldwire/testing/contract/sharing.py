@@ -5,6 +5,7 @@ from typing import Final
 from yieldwire.errors import KeyReused, NotFound, RateLimited
 from yieldwire.log.events import EventType
 from yieldwire.log.run import RunRecord, Status
+from yieldwire.log.transitions import ARRIVAL_SECONDS
 from yieldwire.stores import Admission, Query
 from yieldwire.testing.contract.harness import StoreHarness, created, finish, raises, record
 from yieldwire.testing.contract.starting import together
@@ -155,6 +156,21 @@ class FeedContract:
         await harness.advance(25)
         assert list(await harness.store.sweep()) == []
         await harness.advance(10)
+
+        assert [swept.id for swept in await harness.store.sweep()] == [run.id]
+
+    async def test_a_feed_waits_for_who_finds_it_whatever_its_linger(
+        self, harness: StoreHarness
+    ) -> None:
+        """Its last reader can have left just before."""
+        run = await harness.store.create(record(linger=0), FEED)
+        await harness.store.claim(run.id, lease=None)
+        await harness.store.hold(run.id, "tab", seconds=0)
+        assert (await harness.store.create(record(linger=0), FEED)).id == run.id
+
+        await harness.advance(ARRIVAL_SECONDS - 1)
+        assert list(await harness.store.sweep()) == []
+        await harness.advance(2)
 
         assert [swept.id for swept in await harness.store.sweep()] == [run.id]
 

@@ -5,6 +5,7 @@ from pydantic_core import from_json
 from yieldwire.errors import Fenced
 from yieldwire.log.events import EventType
 from yieldwire.log.run import RunRecord, Status
+from yieldwire.log.transitions import ARRIVAL_SECONDS
 from yieldwire.testing.contract.harness import (
     StoreHarness,
     chunks,
@@ -31,7 +32,10 @@ class LingerContract:
         assert [await harness.store.get(run.id) for run in runs] == runs
 
     async def test_a_run_that_nobody_follows_is_asked_to_stop(self, harness: StoreHarness) -> None:
-        """An attached run waits ``linger`` seconds for its first reader, and no longer."""
+        """An attached run waits ``linger`` seconds for its first reader, and no longer.
+
+        If that is less than `ARRIVAL_SECONDS`, it waits for those.
+        """
         run = await claimed(harness.store, linger=30)
 
         assert await swept(harness, 25) == []
@@ -51,6 +55,26 @@ class LingerContract:
 
         assert (ended.id, ended.status) == (run.id, Status.CANCELLED)
         assert await terminal_events(harness.store, run.id) == [EventType.CANCELLED]
+
+    async def test_a_run_waits_for_its_starter_whatever_its_linger(
+        self, harness: StoreHarness
+    ) -> None:
+        """Between a start and its first `Leases.hold` another process can sweep."""
+        run = await claimed(harness.store, linger=0)
+
+        assert await swept(harness, ARRIVAL_SECONDS - 1) == []
+        assert [asked.id for asked in await swept(harness, 2)] == [run.id]
+
+    async def test_a_run_whose_starter_leaves_at_once_waits_no_longer(
+        self, harness: StoreHarness
+    ) -> None:
+        """What counts from then on is the linger."""
+        left = [await claimed(harness.store, linger=linger) for linger in (0, 2)]
+        for run in left:
+            await harness.store.hold(run.id, "tab", seconds=0)
+
+        assert [asked.id for asked in await swept(harness, 1)] == [left[0].id]
+        assert [asked.id for asked in await swept(harness, 2)] == [left[1].id]
 
     async def test_a_run_is_asked_to_stop_once(self, harness: StoreHarness) -> None:
         """A run is not swept twice."""

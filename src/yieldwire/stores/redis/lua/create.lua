@@ -1,6 +1,8 @@
 -- create: create a run, or find the one that its key or its feed has
 -- ARGV: 3 run, 4 lease or '': it waits in its queue, 5 linger or '', 6 key or '', 7 fingerprint, 8 feed or '', 9 limit of the
--- action or '', 10 limit of the caller or '', 11 whose quota, 12 action, 13 ff.: fields and values
+-- action or '', 10 limit of the caller or '', 11 whose quota, 12 action, 13 for how many seconds the run counts as read,
+-- 14 ff.: fields and values
+local read_until = later(ARGV[13])
 local id, key, feed = ARGV[3], ARGV[6], ARGV[8]
 if key ~= '' then
   local known = redis.call('GET', P .. 'key:' .. key)
@@ -15,10 +17,10 @@ if feed ~= '' then
   local known = redis.call('GET', P .. 'feed:' .. feed)
   local run = known and redis.call('HMGET', run_key(known), 'read_until', 'lingers')
   if run and run[1] then
-    if mono - run[1] > 0 then
-      redis.call('HSET', run_key(known), 'read_until', mono)
+    if read_until - run[1] > 0 then
+      redis.call('HSET', run_key(known), 'read_until', read_until)
       if run[2] then
-        redis.call('ZADD', P .. 'linger', 'XX', 'GT', later(run[2]), known)
+        redis.call('ZADD', P .. 'linger', 'XX', 'GT', later(ARGV[13] + run[2]), known)
       end
     end
     return {'feed', known, redis.call('HGETALL', run_key(known))}
@@ -52,7 +54,7 @@ if ARGV[9] ~= '' or ARGV[10] ~= '' then
   end
 end
 local n = redis.call('HINCRBY', P .. 'about', 'runs', 1)
-redis.call('HSET', run_key(id), 'created_at', now, 'read_until', mono, unpack(ARGV, 13))
+redis.call('HSET', run_key(id), 'created_at', now, 'read_until', read_until, unpack(ARGV, 14))
 local more = redis.call('HMGET', run_key(id), 'owner', 'parent', 'not_before')
 redis.call('ZADD', P .. 'runs', n, id)
 redis.call('ZADD', P .. 'live', n, id)
@@ -68,7 +70,7 @@ else -- one that starts later is handed out at its time
   redis.call('ZADD', P .. 'leases', later(seconds), id)
 end
 if ARGV[5] ~= '' then
-  redis.call('ZADD', P .. 'linger', later(ARGV[5]), id)
+  redis.call('ZADD', P .. 'linger', later(ARGV[13] + ARGV[5]), id)
 end
 if key ~= '' then
   redis.call('SET', P .. 'key:' .. key, id)

@@ -10,10 +10,8 @@ if tonumber(ARGV[5]) > 0 then
   redis.call('ZADD', readers, later(ARGV[5]), ARGV[4])
 else
   redis.call('ZREM', readers, ARGV[4])
-  if mono - read_until > 0 then
-    read_until = tonumber(mono)
-    redis.call('HSET', run_key(id), 'read_until', mono)
-  end
+  read_until = tonumber(mono)
+  redis.call('HSET', run_key(id), 'read_until', mono)
 end
 if run[2] then
   local last = redis.call('ZREVRANGE', readers, 0, 0, 'WITHSCORES')[2]
