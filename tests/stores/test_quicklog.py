@@ -10,7 +10,7 @@ from tests.stores.test_postgres import PostgresHarness
 from tests.stores.test_redis import RedisHarness
 from tests.support.runs import SOON
 from tests.support.writers import Told
-from yieldwire.errors import AppendConflict, Fenced, YieldwireError
+from yieldwire.errors import AppendConflict, Fenced, StoreError, YieldwireError
 from yieldwire.log.events import Block, EventType
 from yieldwire.log.run import RunRecord
 from yieldwire.stores import RunStore
@@ -99,6 +99,41 @@ async def test_the_end_of_a_run_is_written_as_well(store: RunStore) -> None:
     await appended(store, run, Block.of_event(run.id, 1, EventType.DONE, b"{}"))
 
     assert (await store.get(run.id)).status.is_terminal
+
+
+@pytest.mark.parametrize("store", ["sqlite", "redis", "postgres"], indirect=True)
+async def test_a_writer_is_told_whatever_showing_its_block_to_readers_raises(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, failures = await claimed(store), list[object]()
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("A reader failed.")
+
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: failures.append(context.get("exception")))
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "_note", fail)
+        assert await appended(store, run, chunks(run.id, 1, 1)) is None
+
+    assert [str(failure) for failure in failures] == ["A reader failed."]
+    assert [event.seq for event in await log_of(store, run.id)] == [1]
+
+
+@pytest.mark.parametrize("store", ["sqlite", "redis", "postgres"], indirect=True)
+async def test_a_block_that_is_on_its_way_when_a_store_closes_is_reported(
+    store: RunStore,
+) -> None:
+    run = await claimed(store)
+    log, writer = quick_log_of(store, run.id), Told()
+    assert log is not None
+    assert log.append_nowait(chunks(run.id, 1, 1), run.fence, writer) is None
+
+    async with asyncio.timeout(SOON):
+        await store.close()
+        error = await writer.answer
+
+    assert error is None or isinstance(error, StoreError)
 
 
 async def test_the_memory_store_has_written_a_block_when_the_call_returns() -> None:

@@ -83,8 +83,10 @@ class PostgresAppends(QuickLogs):
             if error is None and first_seq is None:
                 self._tell(self._append_alone(append), append, writer)
                 return
-            self._note(append.block, first_seq)
-            writer.submitted(error)
+            try:
+                self._note(append.block, first_seq)
+            finally:
+                writer.submitted(error)
 
         put.add_done_callback(tell)
 

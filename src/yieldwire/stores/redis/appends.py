@@ -102,8 +102,10 @@ class RedisAppends(QuickLogs):
     def _tell(
         self, submission: "_Submission", first_seq: int | None, error: YieldwireError | None
     ) -> None:
-        self._note(submission.block, first_seq)
-        submission.writer.submitted(error)
+        try:
+            self._note(submission.block, first_seq)
+        finally:
+            submission.writer.submitted(error)
 
     def _note(self, block: Block, first_seq: int | None) -> None:
         """Show a block to the readers of this process, which can be in the log without a seq too.
