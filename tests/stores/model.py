@@ -50,6 +50,11 @@ class Model:
         """Whether starts of the same feed find this run."""
         return not self.status.is_terminal and self.cancel_reason is None
 
+    def begin(self, fence: int, now: float, lease: float | None) -> None:
+        self.fences.append(fence)
+        self.status, self.attempt = Status.RUNNING, self.attempt + 1
+        self.lease_until = None if lease is None else now + lease
+
     def end(self, kind: EventType, now: float) -> None:
         self.status = advance(self.status, kind)
         self.types.append(kind)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -109,7 +110,7 @@ class StoreMachine(RuleBasedStateMachine):
         keep=st.sampled_from([None, None, 1, 3]),
         detached=st.booleans(),
         linger=st.sampled_from([LINGER, SHORT, None]),
-        claims=st.booleans(),
+        claims=st.sampled_from(["not", "then", "at once"]),
     )
     def create(  # noqa: PLR0913 - a rule's choices
         self,
@@ -120,13 +121,16 @@ class StoreMachine(RuleBasedStateMachine):
         keep: int | None,
         detached: bool,
         linger: float | None,
-        claims: bool,
+        claims: str,
     ) -> str:
         given = record(
             retries=retries, keep=keep, detached=detached, linger=linger, retention=RETENTION
         )
-        run = self.start(Admission(key=key, fingerprint=fingerprint), given)
-        if claims:
+        admission = Admission(key=key, fingerprint=fingerprint)
+        if claims == "at once":
+            admission = replace(admission, claims=True, lease=LEASE)
+        run = self.start(admission, given)
+        if claims == "then":
             self.claim(run, LEASE)
         return run
 
@@ -176,7 +180,10 @@ class StoreMachine(RuleBasedStateMachine):
             read_until=self.now + arrival_seconds(given),
             claim_seconds=self.claim_seconds,
         )
-        model.wait_for_claim(self.now)
+        if admission.claims:
+            model.begin(made.fence, self.now, admission.lease)
+        else:
+            model.wait_for_claim(self.now)
         if key is not None:
             self.keys[key] = made.id
         return made.id
@@ -198,9 +205,7 @@ class StoreMachine(RuleBasedStateMachine):
             return
         claimed = self.do(call())
         assert claimed.fence > model.fence
-        model.fences.append(claimed.fence)
-        model.status, model.attempt = Status.RUNNING, model.attempt + 1
-        model.lease_until = None if lease is None else self.now + lease
+        model.begin(claimed.fence, self.now, lease)
 
     # Writing.
 

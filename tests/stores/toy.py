@@ -119,8 +119,8 @@ class ToyStore:
                 return kept.record
         mine = [kept.record.action for kept in live if kept.record.quota_key == run.quota_key]
         stores.too_many(run, admission, same=mine.count(run.action), every=len(mine))
-        run = run._replace(created_at=self.wall())
-        seconds = claim_seconds(run, admission.lease or transitions.CLAIM_SECONDS, self.wall())
+        run = transitions.create(run, self.wall(), claims=admission.claims)
+        seconds = claim_seconds(run, admission.lease)
         until = None if seconds is None else self.now() + seconds
         read_until = self.now() + transitions.arrival_seconds(run)
         self.data.runs[run.id] = Kept(run, admission, read_until, until)

@@ -12,8 +12,10 @@ from yieldwire.app.lifetime import Lifetime
 from yieldwire.app.opening import Opening
 from yieldwire.app.working import Working
 from yieldwire.errors import ParseError, StoreError, Unavailable, YieldwireError
+from yieldwire.executors import Executor
+from yieldwire.executors.local import LocalExecutor
 from yieldwire.hooks import Watch
-from yieldwire.log.run import RunRecord, new_run_id
+from yieldwire.log.run import RunRecord, Status, new_run_id
 from yieldwire.runs.access import Caller
 from yieldwire.runs.inputs import Inputs, NewRun
 from yieldwire.runs.places import Places, UploadPlace
@@ -32,6 +34,7 @@ class Startable(Protocol):
     check: Callable[[Caller], None]
     max_runs: int | None
     claim_within: float | None
+    executor: Executor
 
     @property
     def registry(self) -> Registry:
@@ -111,7 +114,10 @@ class Starts:
         start = await app.inputs.read(action, ctx, data, detached=request.detached)
         try:
             opening = app.lifetime.current
-            admission = admission_of(request, start.record, app.max_runs, app.claim_within)
+            claims = self._begins_here(request, start)
+            admission = admission_of(
+                request, start.record, app.max_runs, app.claim_within, claims=claims
+            )
             times = request.not_before is not None or request.linger is not None
             if times or urls or app.watch.has_carried:
                 start.record = start.record.changed(
@@ -164,7 +170,19 @@ class Starts:
             ctx.dependencies = await request.dependencies()
         return ctx
 
+    def _begins_here(self, request: StartRequest, start: NewRun) -> bool:
+        """Whether the first attempt begins in this process as soon as the run is created.
+
+        One step in the store then creates and claims the run. If the process dies before the
+        attempt has begun, the run is interrupted. So a run that nobody waits for is claimed later:
+        if its process dies before, another one executes it.
+        """
+        run, shape = start.record, request.action.signature.shape
+        is_at_once = run.queue is None and request.not_before is None and not shape.is_blocking
+        return is_at_once and not run.detached and isinstance(self._app.executor, LocalExecutor)
+
     async def _enter(self, opening: Opening, start: NewRun, admission: Admission) -> RunRecord:
+        start.asked_at = opening.loop.time()
         try:
             kept = await self._app.store.create(start.record, admission)
         except asyncio.CancelledError:
@@ -201,7 +219,11 @@ class Starts:
                 await self._enter(opening, start, admission)
                 return
             with suppress(YieldwireError):  # NotFound, if the store does not have it
-                await self._app.cancel(start.record.id)
+                kept = await self._app.cancel(start.record.id)
+                if kept.status is Status.RUNNING:  # its attempt writes the end
+                    start.own(kept)
+                    await opening.enqueue(kept.id, start)
+                    return
             await start.drop()
         finally:
             start.close()

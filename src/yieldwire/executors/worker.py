@@ -8,14 +8,12 @@ import logging
 import math
 import sys
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
 from types import FrameType
 from typing import Final, TypeAlias, TypeVar
 from weakref import WeakValueDictionary
-
-from pydantic_core import to_json
 
 from yieldwire.errors import Fenced, NotFound, RunInterrupted, StoreError, Unavailable
 from yieldwire.errors.debug import cut
@@ -24,11 +22,11 @@ from yieldwire.executors.attempt import INTERRUPTED, Attempt
 from yieldwire.executors.audience import Audience
 from yieldwire.executors.backoff import with_backoff
 from yieldwire.executors.leases import LeaseKeeper
+from yieldwire.executors.outcome import interrupted
 from yieldwire.executors.past import Past
 from yieldwire.executors.services import Services
 from yieldwire.executors.stepper import Stepper
 from yieldwire.executors.writer import LogWriter
-from yieldwire.log.events import Block, EventType
 from yieldwire.log.run import RunRecord, Status
 from yieldwire.tasks import Tasks
 
@@ -63,6 +61,8 @@ class Worker:
         self._own: Final = self._chores.own
         self._attempts: dict[str, Attempt] = {}
         self._queued: dict[str, asyncio.Task[None]] = {}
+        self._nudged: dict[str, str] = {}
+        """Why runs must stop whose attempt has not begun here yet."""
         self._again: set[str] = set()
         """Runs that were enqueued while an older attempt at them was still running here."""
         self._delayed: dict[str, asyncio.TimerHandle] = {}
@@ -83,15 +83,14 @@ class Worker:
     def begin(self, run_id: str, prepared: Prepared | None = None, /) -> None:
         """Execute a pending run, after the attempt that is still running here, if any."""
         if self._is_closing:
-            self._left[run_id] = None
+            self._left[run_id] = None if prepared is None else prepared.fence
         elif run_id in self._queued:
             self._again.add(run_id)
         else:
-            run, work = (None, None) if prepared is None else prepared.take()
+            run, work, asked_at = (None, None, 0.0) if prepared is None else prepared.take()
             # `_leave` is not a `finally`: a task that is cancelled before its first step has none.
-            execution = Stepper(self._execute(run_id, run, work))
-            task = self._runs.own(execution, self._leave, run_id, work)
-            self._queued[run_id] = task
+            execution = Stepper(self._execute(run_id, run, work, asked_at))
+            self._queued[run_id] = self._runs.own(execution, self._leave, run_id, work)
 
     def audience(self, run_id: str, /) -> Audience:
         """Return the readers of a run in this process, whether it is executed here or not."""
@@ -150,21 +149,25 @@ class Worker:
         await attempt.hand_over()
         await self._release(attempt.run)
 
-    async def _execute(self, run_id: str, run: RunRecord | None, work: Work | None) -> None:
+    async def _execute(
+        self, run_id: str, run: RunRecord | None, work: Work | None, asked_at: float
+    ) -> None:
         try:
             work = work or await self._loaded(run_id, run)
             if work is None:
                 return
-            del run  # the claimed one replaces it, and this can take long
+            if run is not None and (run.status is not Status.RUNNING or run.attempt > 1):
+                run = None  # the claimed one replaces it, and this can take long
             is_blocking = work.action.signature.shape.is_blocking
             threads = self._threads[work.context.get("depth", 0)] if is_blocking else None
             try:
                 if threads is not None:
                     await threads.acquire()  # it is pending until there is a thread
                 try:
-                    if self._is_closing:
+                    if self._is_closing and run is None:
                         return  # it stays pending, for another process
-                    attempt = await self._claimed(run_id, work)
+                    attempt = await self._claimed(run_id, run, work, asked_at)
+                    del run  # the attempt has it
                     try:
                         # Few nested awaits: each event that is sent alone passes through them all.
                         await attempt.complete(await attempt.start())
@@ -198,6 +201,7 @@ class Worker:
 
     def _leave(self, run_id: str, work: Work | None, task: asyncio.Task[None]) -> None:
         self._queued.pop(run_id, None)
+        self._nudged.pop(run_id, None)
         attempt, delay = self._attempts.pop(run_id, None), None
         if attempt is not None:
             attempt.audience.end()
@@ -235,39 +239,34 @@ class Worker:
             else:
                 await self._give_up(run_id, RunInterrupted())
 
-    async def _claimed(self, run_id: str, work: Work) -> Attempt:
-        asked_at = 0.0 if self._lease is None else asyncio.get_running_loop().time()
-        try:  # the same as `_ask`, without the call
-            run = await self._store.claim(run_id, lease=self._lease)
-        except StoreError as exc:
-            claim = partial(self._store.claim, run_id, lease=self._lease)
-            run = await with_backoff(claim, self._patience, run_id, exc)
+    async def _claimed(
+        self, run_id: str, run: RunRecord | None, work: Work, asked_at: float
+    ) -> Attempt:
+        """Claim a run, unless it is, since the store was ``asked_at``; return its attempt."""
+        if run is None:
+            asked_at = asyncio.get_running_loop().time()
+            run = await self._ask(run_id, partial(self._store.claim, run_id, lease=self._lease))
         # With a lease, or to resume, others have a turn before the attempt can be found.
         is_kept = run.seq or self._lease is not None or self._audiences
         audience = self.audience(run_id) if is_kept else Audience()
         attempt = Attempt(self._services, run, work, audience, self._own)
         attempt.is_leased = self._lease is not None
         if run.seq:
-            recorded = await self._ask(run.id, partial(self._store.saved, run.id))
-            attempt.resume(await self._past(run, recorded))
+            past = Past(await self._ask(run_id, partial(self._store.saved, run_id)))
+            behind = partial(self._store.read, run_id)
+            await past.read(run, lambda seq: self._ask(run_id, partial(behind, seq)))
+            attempt.resume(past)
         if self._lease is not None:
             attempt.renewed_at = asked_at
             await self._confirm(attempt, asked_at, self._lease)
         self._attempts[run_id] = attempt
+        if (reason := self._nudged.pop(run_id, None)) is not None:
+            attempt.run = run.changed(cancel_reason=reason)
         if is_kept:
             self._audiences.pop(run_id, None)
         # A detached run does not need readers, so it does not wait for them.
         audience.begin(run.seq, sys.maxsize if run.detached else self._limits.ahead_bytes)
         return attempt
-
-    async def _past(self, run: RunRecord, recorded: Mapping[str, bytes]) -> Past:
-        past, after = Past(recorded), run.first_seq - 1
-        while after < run.seq:
-            page = await self._ask(run.id, partial(self._store.read, run.id, after))
-            for block in page:
-                past.add(block)
-            after = page[-1].last if page else run.seq
-        return past
 
     async def _give_up(self, run_id: str, exc: Exception) -> None:
         # It needs something that no longer exists: an action, a file.
@@ -276,9 +275,7 @@ class Worker:
         await self._end_interrupted(await self._ask(run_id, claim))
 
     async def _end_interrupted(self, run: RunRecord) -> None:
-        data = to_json(RunInterrupted().error_object(run.id).to_dict())
-        at = run.started_at or 0.0  # a moment ago, as it was claimed to be ended
-        block = Block.of_event(run.id, run.seq + 1, EventType.ERROR, data, at)
+        block = interrupted(run)
         append = partial(self._store.append, after=run.seq, fence=run.fence)
         await self._ask(run.id, partial(append, run.id, block))
         self._services.watch.run_ended(run.changed(status=Status.FAILED, seq=block.last))
@@ -308,6 +305,8 @@ class Worker:
         attempt = self._attempts.get(run_id)
         if attempt is not None:
             attempt.cancel(reason)
+        elif run_id in self._queued:
+            self._nudged[run_id] = reason
 
     def drop(self, run_id: str, /) -> None:
         """Stop waiting for a run that has ended before it started."""
@@ -354,11 +353,11 @@ class Worker:
                 run = await self._store.get(run_id)
                 if run.status is Status.PENDING:
                     self.begin(run_id)
-                elif run.status is not Status.RUNNING or run.fence != fence:
+                elif run.status is not Status.RUNNING or fence not in {None, run.fence}:
                     continue
                 elif self._lease is None:
                     await self._end_interrupted(run)
-                else:
+                elif fence is not None:
                     await self._release(run)
 
     def left(self) -> Left:

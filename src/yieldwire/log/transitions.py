@@ -23,6 +23,15 @@ ARRIVAL_SECONDS: Final = 10.0
 """How long the caller that starts a run has to begin to read, if the run lingers for less."""
 
 
+def create(run: RunRecord, now: float, *, claims: bool) -> RunRecord:
+    """Return the record of a new run, which its creator ``claims`` at once, or claims later."""
+    if not claims:
+        return run.changed(created_at=now)
+    return run.changed(
+        created_at=now, status=_RUNNING, fence=int(1000 * now), attempt=1, started_at=now
+    )
+
+
 def claim(run: RunRecord, now: float) -> RunRecord:
     """Start the next attempt.
 

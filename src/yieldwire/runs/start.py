@@ -143,7 +143,12 @@ def _labels_of(action: Action[..., Any, Any], ctx: Context) -> tuple[str, ...]:
 
 
 def admission_of(
-    request: StartRequest, run: RunRecord, max_runs: int | None, lease: float | None
+    request: StartRequest,
+    run: RunRecord,
+    max_runs: int | None,
+    lease: float | None,
+    *,
+    claims: bool = False,
 ) -> Admission:
     """Return the conditions for creating the ``run`` of a request.
 
@@ -152,7 +157,7 @@ def admission_of(
     """
     action, key = request.action, request.key
     options = action.options
-    plain = _plain_admission(options.concurrency, max_runs, lease)
+    plain = _plain_admission(options.concurrency, max_runs, lease, claims=claims)
     if request.tick is not None:
         # No caller can have the same: its own are texts.
         key = _digest(to_json([None, action.name, request.tick]))
@@ -170,8 +175,10 @@ def admission_of(
 
 
 @lru_cache(maxsize=64)  # the same for nearly every start of an action
-def _plain_admission(action: int | None, caller: int | None, lease: float | None) -> Admission:
-    return Admission(action_limit=action, caller_limit=caller, lease=lease)
+def _plain_admission(
+    action: int | None, caller: int | None, lease: float | None, *, claims: bool = False
+) -> Admission:
+    return Admission(action_limit=action, caller_limit=caller, lease=lease, claims=claims)
 
 
 def scoped_key(action: Action[..., Any, Any], owner: str | None, key: str) -> str:

@@ -29,6 +29,7 @@ class Admission:
     input. ``feed`` identifies a feed that all of its readers share. The limits count unfinished
     runs of the same caller. ``lease`` is how many seconds the process that creates the run has
     to claim it; ``None``: the store's default. It has no effect on a run that starts later.
+    With ``claims`` a new run is claimed in the same step, with this ``lease``, as by `claim`.
     """
 
     key: str | None = None
@@ -37,6 +38,7 @@ class Admission:
     action_limit: int | None = None
     caller_limit: int | None = None
     lease: float | None = None
+    claims: bool = False
 
     @property
     def is_limited(self) -> bool:

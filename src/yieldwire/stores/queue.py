@@ -10,7 +10,8 @@ from typing import Final, NamedTuple, Protocol
 
 from pydantic_core import from_json, to_json
 
-from yieldwire.log.run import RunRecord
+from yieldwire.log.run import RunRecord, Status
+from yieldwire.log.transitions import CLAIM_SECONDS
 from yieldwire.stores.line import Line
 
 
@@ -135,20 +136,20 @@ def by_caller(taken: Mapping[tuple[str, str], int]) -> Mapping[str, int]:
     return callers
 
 
-def claim_seconds(run: RunRecord, seconds: float, now: float) -> float | None:
-    """Return how many seconds a new run has to be claimed, or ``None`` if it waits in a queue.
+def claim_seconds(run: RunRecord, lease: float | None) -> float | None:
+    """Return the seconds of a new run's lease, or ``None`` if it has none.
 
-    Those are ``seconds``. A run that starts later is claimed by nobody before its time, when a
-    sweep hands it out.
-
-    Args:
-        run: The run.
-        seconds: As `Admission.lease`, or the store's default.
-        now: The time, in seconds since the epoch.
+    ``lease`` is as in `Admission`. In that time a pending run is claimed, or its attempt renews
+    it. A run that starts later is claimed by nobody before its time, when a sweep hands it out.
+    One in a queue waits there.
     """
+    if run.status is Status.RUNNING:
+        return lease
     if run.is_queued:
         return None
-    return seconds if run.not_before is None else max(0.0, run.not_before - now)
+    if run.not_before is not None:
+        return max(0.0, run.not_before - run.created_at)
+    return lease or CLAIM_SECONDS
 
 
 def claim_until(run: RunRecord, until: float) -> float | None:

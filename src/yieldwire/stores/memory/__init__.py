@@ -94,12 +94,15 @@ class MemoryStore(MemoryDeliveries, MemoryQueue, MemoryRevocations, QuickLogs):
         if has_name and (known := self._known(admission)) is not None:
             return known.current()
         self._check_limits(run, admission)
-        run = run.changed(created_at=self._clock.now())
+        run = transitions.create(run, self._clock.now(), claims=admission.claims)
         entry = Entry(run, admission.key, admission.fingerprint, admission.feed, run.keep)
         entry.tells_questions = bool(run.question_webhooks)
         now = self._clock.monotonic()
         entry.read_until = now + transitions.arrival_seconds(run)
-        if run.not_before is not None and not run.is_queued:
+        if admission.claims:
+            entry.writer = run.fence
+            entry.lease_until = None if admission.lease is None else now + admission.lease
+        elif run.not_before is not None and not run.is_queued:
             entry.lease_until = now + max(0.0, run.not_before - run.created_at)
         self._ids[run.id], self._entries[run.id] = 0, entry
         self._live.add(run)

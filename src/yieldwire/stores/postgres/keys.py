@@ -36,12 +36,13 @@ async def create(session: Session, schema: str, run: RunRecord, admission: Admis
     if known is not None:
         return known
     too_many(run, admission, same=met[0]["same"], every=met[0]["every"])
-    run = run.changed(created_at=met[0]["wall"])
+    run = transitions.create(run, met[0]["wall"], claims=admission.claims)
     start = {
         "key": key,
         "feed": feed,
         "fingerprint": admission.fingerprint,
-        "lease": claim_seconds(run, admission.lease or transitions.CLAIM_SECONDS, run.created_at),
+        "lease": claim_seconds(run, admission.lease),
+        "writer": run.fence if admission.claims else None,
         "is_waiting": run.is_queued,
         "arrival": transitions.arrival_seconds(run),
     }

@@ -18,8 +18,8 @@ LEFT JOIN yieldwire.records AS known ON known.key = %(key)s
 
 -- insert_run: create a run
 WITH head AS (
-    INSERT INTO yieldwire.heads (id, keep, lease_until)
-    VALUES (%(id)s, %(keep)s, %(now)s + %(lease)s::double precision)
+    INSERT INTO yieldwire.heads (id, keep, writer, lease_until)
+    VALUES (%(id)s, %(keep)s, %(writer)s, %(now)s + %(lease)s::double precision)
     RETURNING n
 ), given AS (
     INSERT INTO yieldwire.inputs (run, input, context)

@@ -135,10 +135,13 @@ class RedisStore(RedisAppends, RedisDeliveries, RedisQueue, RedisRevocations):
     async def create(self, run: RunRecord, admission: Admission, /) -> RunRecord:
         """Create a run, or return the one that the idempotency key or the feed already has."""
         limits = (admission.action_limit, admission.caller_limit)
+        lease = admission.lease
+        if not admission.claims:
+            lease = None if run.is_queued else lease or transitions.CLAIM_SECONDS
         create = self._scripts.call(
             "create",
             run.id,
-            "" if run.is_queued else number(admission.lease or transitions.CLAIM_SECONDS),
+            "" if lease is None else number(lease),
             number(run.linger or 0.0) if transitions.needs_readers(run) else "",
             optional(admission.key),
             admission.fingerprint,
@@ -147,11 +150,12 @@ class RedisStore(RedisAppends, RedisDeliveries, RedisQueue, RedisRevocations):
             run.quota_key,
             run.action,
             number(transitions.arrival_seconds(run)),
+            "claimed" if admission.claims else "",
             *new_fields(run, admission),
         )
         outcome, *rest = await self._links.writer.finish(create)
         if outcome == b"new":
-            return run.changed(created_at=float(rest[0]))
+            return transitions.create(run, float(rest[0]), claims=admission.claims)
         if outcome == b"refused":
             raise start_cancelled()
         if outcome == b"limit":

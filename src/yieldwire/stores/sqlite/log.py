@@ -75,8 +75,8 @@ class LogTable:
         if admission.is_limited:
             live = self.one(connection, "count_live", quota_key=run.quota_key, action=run.action)
             too_many(run, admission, same=live["same"], every=live["every"])
-        now, lease = self._clock.monotonic(), admission.lease or transitions.CLAIM_SECONDS
-        seconds = claim_seconds(run, lease, run.created_at)
+        now = self._clock.monotonic()
+        seconds = claim_seconds(run, admission.lease)
         columns = {
             "key": admission.key,
             "fingerprint": admission.fingerprint,

@@ -12,7 +12,7 @@ from typing import Final
 
 from yieldwire.clock import Clock
 from yieldwire.log import transitions
-from yieldwire.log.run import RunRecord
+from yieldwire.log.run import RunRecord, Status
 from yieldwire.stores import Admission
 from yieldwire.stores.sqlite.item import Item
 from yieldwire.stores.sqlite.joint import ClaimItem
@@ -91,7 +91,7 @@ class SQLiteStarts:
 
     async def create(self, run: RunRecord, admission: Admission, /) -> RunRecord:
         """Create a run, or return the one that the idempotency key or the feed already has."""
-        run = run.changed(created_at=self._clock.now())
+        run = transitions.create(run, self._clock.now(), claims=admission.claims)
         item = CreateItem(self._keys, self._log, self._note_created, run, admission)
         try:
             run = await self._lanes.writer.finish(item)
@@ -100,7 +100,8 @@ class SQLiteStarts:
         return run
 
     def _note_created(self, run: RunRecord) -> None:
-        self._created.add(run)
+        if run.status is Status.PENDING:
+            self._created.add(run)
         self._tails.begin(run.id)
 
     async def claim(self, run_id: str, *, lease: float | None) -> RunRecord:

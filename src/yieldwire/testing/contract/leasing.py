@@ -1,12 +1,14 @@
 """A store's guarantees for the right to write to a run, and for asking it to stop."""
 
 import asyncio
+from dataclasses import replace
 
 from pydantic_core import from_json
 
 from yieldwire.errors import Fenced, NotFound
 from yieldwire.log.events import EventType
 from yieldwire.log.run import RunRecord, Status
+from yieldwire.stores import Admission
 from yieldwire.testing.contract.harness import (
     StoreHarness,
     chunks,
@@ -16,6 +18,7 @@ from yieldwire.testing.contract.harness import (
     finished,
     log_of,
     raises,
+    record,
     terminal_events,
 )
 
@@ -34,6 +37,47 @@ class ClaimContract:
         assert attempt.started_at is not None
         assert attempt == await harness.store.get(run.id)
         assert attempt.seq == 0
+
+    async def test_a_start_can_claim_its_run(self, harness: StoreHarness) -> None:
+        """One step creates the run and begins its first attempt."""
+        given = record()
+
+        run = await harness.store.create(given, Admission(claims=True, lease=10))
+
+        assert (run.id, run.status, run.attempt) == (given.id, Status.RUNNING, 1)
+        assert run.fence > 0
+        assert run.started_at == run.created_at
+        assert await harness.store.get(run.id) == run
+        with raises(Fenced):
+            await harness.store.claim(run.id, lease=10)
+        await finish(harness.store, run)
+        assert (await harness.store.get(run.id)).status is Status.COMPLETED
+
+    async def test_the_lease_of_such_a_run_begins_with_it(self, harness: StoreHarness) -> None:
+        """It is renewed and lost as that of any claim; without one nothing is lost."""
+        leased, unleased = Admission(claims=True, lease=10), Admission(claims=True)
+        lost = await harness.store.create(record(linger=None), leased)
+        kept = await harness.store.create(record(linger=None), leased)
+        forever = await harness.store.create(record(linger=None), unleased)
+
+        await harness.advance(8)
+        assert await harness.store.heartbeat(kept.id, fence=kept.fence, lease=10) is None
+        await harness.advance(8)
+
+        assert [run.id for run in await harness.store.sweep()] == [lost.id]
+        assert (await harness.store.get(lost.id)).status is Status.FAILED
+        assert await harness.store.get(forever.id) == forever
+
+    async def test_a_start_claims_no_run_that_was_there_before(self, harness: StoreHarness) -> None:
+        """A repeated key or a feed finds the run as it is."""
+        for named in (Admission(key="k"), Admission(feed="f")):
+            known = await harness.store.create(record(), named)
+
+            claiming = replace(named, claims=True, lease=10)
+            found = await harness.store.create(record(), claiming)
+
+            assert found == known
+            assert (await harness.store.get(known.id)).status is Status.PENDING
 
     async def test_only_a_pending_run_can_be_claimed(self, harness: StoreHarness) -> None:
         """A run that is running, or has ended, cannot be claimed."""

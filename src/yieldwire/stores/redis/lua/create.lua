@@ -1,7 +1,7 @@
 -- create: create a run, or find the one that its key or its feed has
--- ARGV: 3 run, 4 lease or '': it waits in its queue, 5 linger or '', 6 key or '', 7 fingerprint, 8 feed or '', 9 limit of the
+-- ARGV: 3 run, 4 lease or '': it has none, or waits in its queue, 5 linger or '', 6 key or '', 7 fingerprint, 8 feed or '', 9 limit of the
 -- action or '', 10 limit of the caller or '', 11 whose quota, 12 action, 13 for how many seconds the run counts as read,
--- 14 ff.: fields and values
+-- 14 'claimed' or '', 15 ff.: fields and values
 local read_until = later(ARGV[13])
 local id, key, feed = ARGV[3], ARGV[6], ARGV[8]
 if key ~= '' then
@@ -54,7 +54,11 @@ if ARGV[9] ~= '' or ARGV[10] ~= '' then
   end
 end
 local n = redis.call('HINCRBY', P .. 'about', 'runs', 1)
-redis.call('HSET', run_key(id), 'created_at', now, 'read_until', read_until, unpack(ARGV, 14))
+redis.call('HSET', run_key(id), 'created_at', now, 'read_until', read_until, unpack(ARGV, 15))
+if ARGV[14] == 'claimed' then
+  redis.call('HSET', run_key(id), 'status', 'running', 'attempt', 1, 'started_at', now,
+    'fence', string.format('%.0f', math.floor(1000 * now)))
+end
 local more = redis.call('HMGET', run_key(id), 'owner', 'parent', 'not_before')
 redis.call('ZADD', P .. 'runs', n, id)
 redis.call('ZADD', P .. 'live', n, id)
@@ -64,7 +68,9 @@ if more[2] then
 end
 redis.call('HSET', quota, id, ARGV[12])
 if ARGV[4] == '' then
-  line_up(id)
+  if ARGV[14] == '' then
+    line_up(id)
+  end
 else -- one that starts later is handed out at its time
   local seconds = more[3] and math.max(0, more[3] - now) or ARGV[4]
   redis.call('ZADD', P .. 'leases', later(seconds), id)

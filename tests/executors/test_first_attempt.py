@@ -1,0 +1,259 @@
+"""The first attempt of a run that this process creates and executes, which is claimed with it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from tests.support.runs import SOON, opened
+from yieldwire.actions.context import Context
+from yieldwire.app import App
+from yieldwire.clock import Timing
+from yieldwire.errors import StoreError, Unavailable
+from yieldwire.executors.external import ExternalExecutor
+from yieldwire.log.run import RunRecord, Status
+from yieldwire.runs.access import Caller
+from yieldwire.runs.start import StartRequest
+from yieldwire.stores import Admission, Reach
+from yieldwire.stores.memory import MemoryStore
+from yieldwire.stores.sqlite import SQLiteStore
+from yieldwire.testing import MovingClock
+
+QUIET = Timing(sweep_every=10 * SOON, grace=0.1)
+
+
+class Steps(MemoryStore):
+    """Notes how each run is created, and what is claimed."""
+
+    reach: ClassVar[Reach] = "machine"
+
+    def __init__(self, **settings: Any) -> None:  # noqa: ANN401 - the store's own
+        super().__init__(**settings)
+        self.created, self.claims = list[RunRecord](), list[str]()
+
+    async def create(self, run: RunRecord, admission: Admission, /) -> RunRecord:
+        self.created.append(await super().create(run, admission))
+        return self.created[-1]
+
+    async def claim(self, run_id: str, *, lease: float | None) -> RunRecord:
+        self.claims.append(run_id)
+        return await super().claim(run_id, lease=lease)
+
+
+async def count() -> AsyncIterator[int]:
+    yield 1
+
+
+def blocking() -> int:
+    return 1
+
+
+def request(app: App, function: Any, **settings: Any) -> StartRequest:  # noqa: ANN401 - any action
+    return StartRequest(action=app.action(function), caller=Caller(), data={}, **settings)
+
+
+async def ended(app: App, run_id: str) -> RunRecord:
+    async with asyncio.timeout(SOON):
+        async for _ in app.reader(run_id).pages(0, tick=SOON):
+            continue
+    return await app.store.get(run_id)
+
+
+async def test_a_run_whose_caller_waits_is_created_and_claimed_in_one_step() -> None:
+    store = Steps()
+    async with opened(App(store=store, timing=QUIET)) as app:
+        run = await app.begin(request(app, count))
+        after = await ended(app, run.id)
+
+    assert (run.status, run.attempt) == (Status.RUNNING, 1)
+    assert (after.status, after.attempt) == (Status.COMPLETED, 1)
+    assert store.claims == []
+
+
+@pytest.mark.parametrize(
+    ("function", "settings"),
+    [(count, {"detached": True}), (blocking, {}), (count, {"not_before": 2.0})],
+)
+async def test_another_run_is_claimed_when_its_attempt_begins(
+    function: object, settings: dict[str, Any]
+) -> None:
+    clock = MovingClock()
+    store = Steps(clock=clock)
+    async with opened(App(store=store, timing=QUIET, clock=clock)) as app:
+        run = await app.begin(request(app, function, **settings))
+        clock.advance(3)
+        await app.sweep()
+        after = await ended(app, run.id)
+
+    assert [each.status for each in store.created] == [Status.PENDING]
+    assert (after.status, after.attempt) == (Status.COMPLETED, 1)
+    assert store.claims == [run.id]
+
+
+async def test_a_run_that_others_execute_is_not_claimed_here() -> None:
+    store = Steps()
+    executor = ExternalExecutor(lambda _: None)
+    async with opened(App(store=store, executor=executor, timing=QUIET)) as app:
+        await app.begin(request(app, count))
+
+    assert [each.status for each in store.created] == [Status.PENDING]
+
+
+async def test_a_cancel_before_the_attempt_begins_stops_it() -> None:
+    begun = asyncio.Event()
+
+    async def wait(ctx: Context) -> AsyncIterator[int]:
+        begun.set()
+        await asyncio.Event().wait()
+        yield ctx.attempt
+
+    async with opened(App(store=Steps(), timing=QUIET)) as app:
+        run = await app.begin(request(app, wait))
+        assert not begun.is_set()
+        await app.cancel(run.id)
+        after = await ended(app, run.id)
+
+    assert (after.status, after.cancel_reason) == (Status.CANCELLED, "requested")
+
+
+async def test_a_caller_that_is_cancelled_while_its_run_is_created_leaves_none_running() -> None:
+    class Slow(Steps):
+        async def create(self, run: RunRecord, admission: Admission, /) -> RunRecord:
+            created = await super().create(run, admission)
+            has_created.set()
+            await asyncio.sleep(0.01)
+            return created
+
+    store, has_created = Slow(), asyncio.Event()
+
+    async def wait() -> AsyncIterator[int]:
+        await asyncio.Event().wait()
+        yield 1
+
+    async with opened(App(store=store, timing=QUIET)) as app:
+        async with asyncio.TaskGroup() as group:
+            starting = group.create_task(app.begin(request(app, wait)))
+            await has_created.wait()
+            starting.cancel()
+        assert starting.cancelled()
+        after = await ended(app, store.created[0].id)
+
+    assert (after.status, after.cancel_reason) == (Status.CANCELLED, "requested")
+
+
+async def test_a_run_that_was_created_although_the_store_failed_to_say_so_is_executed() -> None:
+    class Silent(Steps):
+        async def create(self, run: RunRecord, admission: Admission, /) -> RunRecord:
+            await super().create(run, admission)
+            raise StoreError("The answer was lost.")
+
+    store = Silent()
+    async with opened(App(store=store, timing=QUIET)) as app:
+        run = await app.begin(request(app, count))
+        after = await ended(app, run.id)
+
+    assert (after.status, after.attempt, store.claims) == (Status.COMPLETED, 1, [])
+
+
+async def test_a_run_that_others_have_taken_over_meanwhile_is_left_to_them() -> None:
+    class Late(Steps):
+        """Says that it has created a run when another process has its second attempt."""
+
+        async def create(self, run: RunRecord, admission: Admission, /) -> RunRecord:
+            first = await super().create(run, admission)
+            clock.advance(QUIET.lease + 1)
+            await self.sweep()
+            await MemoryStore.claim(self, first.id, lease=60.0)
+            raise StoreError("The answer was lost.")
+
+    clock, begun = MovingClock(), list[int]()
+
+    async def note(ctx: Context) -> AsyncIterator[int]:
+        begun.append(ctx.attempt)
+        yield 1
+
+    store = Late(clock=clock)
+    async with opened(App(store=store, timing=QUIET, clock=clock)) as app:
+        start = StartRequest(action=app.action(retries=1)(note), caller=Caller(), data={})
+        run = await app.begin(start)
+        async with asyncio.timeout(SOON):
+            while not store.claims:  # noqa: ASYNC110
+                await asyncio.sleep(0)
+        await asyncio.sleep(0.01)
+        after = await store.get(run.id)
+
+    assert begun == []
+    assert (after.status, after.attempt) == (Status.RUNNING, 2)
+
+
+async def test_an_action_does_not_begin_if_its_lease_was_over_when_its_run_was_created() -> None:
+    class Late(Steps):
+        async def create(self, run: RunRecord, admission: Admission, /) -> RunRecord:
+            created = await super().create(run, admission)
+            await asyncio.sleep(lease / 2)
+            clock.advance(lease + 1)
+            await self.sweep()
+            return created
+
+    lease, clock, begun = 0.05, MovingClock(), list[int]()
+
+    async def note(ctx: Context) -> AsyncIterator[int]:
+        begun.append(ctx.attempt)
+        yield 1
+
+    timing = Timing(sweep_every=10 * SOON, grace=0.1, lease=lease)
+    async with opened(App(store=Late(clock=clock), timing=timing, clock=clock)) as app:
+        run = await app.begin(request(app, note))
+        after = await ended(app, run.id)
+
+    assert after.status is Status.FAILED
+    assert begun == []
+
+
+@pytest.mark.parametrize("reach", ["process", "machine"])
+async def test_a_run_that_is_created_while_its_process_closes_does_not_stay_unfinished(
+    reach: Reach, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = MovingClock()
+    store: Any = (
+        MemoryStore(clock=clock)
+        if reach == "process"
+        else SQLiteStore(tmp_path / "runs.db", clock=clock)
+    )
+    app = App(store=store, timing=QUIET, clock=clock)
+    await app.open()
+    start = request(app, count)
+    worker = app.lifetime.current.worker
+    begin = worker.begin
+
+    def begin_late(run_id: str, prepared: Any = None, /) -> None:  # noqa: ANN401 - as there
+        monkeypatch.setattr(worker, "_is_closing", True)
+        begin(run_id, prepared)
+
+    monkeypatch.setattr(worker, "begin", begin_late)
+    run = await app.begin(start)
+    await app.close()
+
+    async with opened(app):
+        clock.advance(0.001)
+        await app.sweep()
+        after = await ended(app, run.id)
+
+    assert after.status is Status.FAILED
+    assert after.seq == 1
+
+
+async def test_a_process_that_stops_starts_nothing() -> None:
+    store = Steps()
+    app = App(store=store, timing=QUIET)
+    await app.open()
+    start = request(app, count)
+    app.lifetime.drain()
+
+    with pytest.raises(Unavailable):
+        await app.begin(start)
+    await app.close()
+
+    assert store.created == []
