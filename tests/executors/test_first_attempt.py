@@ -118,29 +118,49 @@ async def test_a_cancel_before_the_attempt_begins_stops_it() -> None:
     assert (after.status, after.cancel_reason) == (Status.CANCELLED, "requested")
 
 
-async def test_a_caller_that_is_cancelled_while_its_run_is_created_leaves_none_running() -> None:
-    class Slow(Steps):
-        async def create(self, run: RunRecord, admission: Admission, /) -> RunRecord:
-            created = await super().create(run, admission)
-            has_created.set()
-            await asyncio.sleep(0.01)
-            return created
+class Slow(Steps):
+    """Says some time later that it has created a run."""
 
-    store, has_created = Slow(), asyncio.Event()
+    def __init__(self) -> None:
+        super().__init__()
+        self.has_created = asyncio.Event()
+
+    async def create(self, run: RunRecord, admission: Admission, /) -> RunRecord:
+        created = await super().create(run, admission)
+        self.has_created.set()
+        await asyncio.sleep(0.01)
+        return created
+
+
+async def cancelled_while_created(app: App, start: StartRequest, store: Slow) -> RunRecord:
+    """Start a run, cancel the caller while the store creates it, and return the run."""
+    async with asyncio.TaskGroup() as group:
+        starting = group.create_task(app.begin(start))
+        await store.has_created.wait()
+        starting.cancel()
+    assert starting.cancelled()
+    return await ended(app, store.created[0].id)
+
+
+async def test_a_caller_that_is_cancelled_while_its_run_is_created_leaves_none_running() -> None:
+    store = Slow()
 
     async def wait() -> AsyncIterator[int]:
         await asyncio.Event().wait()
         yield 1
 
     async with opened(App(store=store, timing=QUIET)) as app:
-        async with asyncio.TaskGroup() as group:
-            starting = group.create_task(app.begin(request(app, wait)))
-            await has_created.wait()
-            starting.cancel()
-        assert starting.cancelled()
-        after = await ended(app, store.created[0].id)
+        after = await cancelled_while_created(app, request(app, wait), store)
 
     assert (after.status, after.cancel_reason) == (Status.CANCELLED, "requested")
+
+
+async def test_a_run_with_a_key_continues_if_its_caller_is_cancelled_while_it_is_created() -> None:
+    store = Slow()
+    async with opened(App(store=store, timing=QUIET)) as app:
+        after = await cancelled_while_created(app, request(app, count, key="a" * 32), store)
+
+    assert (after.status, after.attempt, store.claims) == (Status.COMPLETED, 1, [])
 
 
 async def test_a_run_that_was_created_although_the_store_failed_to_say_so_is_executed() -> None:

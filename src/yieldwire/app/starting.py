@@ -182,7 +182,7 @@ class Starts:
         return is_at_once and not run.detached and isinstance(self._app.executor, LocalExecutor)
 
     async def _enter(self, opening: Opening, start: NewRun, admission: Admission) -> RunRecord:
-        start.asked_at = opening.loop.time()
+        start.asked_at = start.asked_at or opening.loop.time()
         try:
             kept = await self._app.store.create(start.record, admission)
         except asyncio.CancelledError:

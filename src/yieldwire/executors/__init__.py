@@ -97,7 +97,7 @@ class Prepared:
     def __init__(self, record: RunRecord, work: Work) -> None:
         self.record: RunRecord = record
         self.asked_at: float = 0.0
-        """When the store was asked to create the run, by the loop's clock."""
+        """When the store was first asked to create the run, by the loop's clock."""
         self._work: Work | None = work
 
     @property
