@@ -246,7 +246,7 @@ MISSPELT: Final[Mapping[str, str]] = {
     "forgets when a run ended": "test_the_terminal_event_and_the_status_are_one_step",
     "keeps what has ended forever": "test_a_run_is_forgotten_when_its_retention_is_over",
     "claims without an attempt": "test_a_claim_begins_an_attempt",
-    "claims without a lease": "test_a_lost_lease_wakes_readers",
+    "claims without a lease": "test_a_run_whose_worker_is_lost_is_interrupted",
     "tells of revocations again": "test_each_revocation_is_told_of_behind_the_one_before",
     "gives the first number again": "test_messages_are_numbered_in_the_order_of_acceptance",
     "counts timeouts as messages": "test_a_timeout_is_never_refused_for_room",
