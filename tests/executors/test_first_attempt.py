@@ -13,7 +13,7 @@ from yieldwire.app import App
 from yieldwire.clock import Timing
 from yieldwire.errors import StoreError, Unavailable
 from yieldwire.executors.external import ExternalExecutor
-from yieldwire.log.run import RunRecord, Status
+from yieldwire.log.run import RunRecord, Status, new_run_id
 from yieldwire.runs.access import Caller
 from yieldwire.runs.start import StartRequest
 from yieldwire.stores import Admission, Reach
@@ -101,21 +101,36 @@ async def test_a_run_that_others_execute_is_not_claimed_here() -> None:
     assert [each.status for each in store.created] == [Status.PENDING]
 
 
-async def test_a_cancel_before_the_attempt_begins_stops_it() -> None:
-    begun = asyncio.Event()
+begun = list[int]()
 
-    async def wait(ctx: Context) -> AsyncIterator[int]:
-        begun.set()
-        await asyncio.Event().wait()
-        yield ctx.attempt
 
-    async with opened(App(store=Steps(), timing=QUIET)) as app:
-        run = await app.begin(request(app, wait))
-        assert not begun.is_set()
+async def value(ctx: Context) -> int:
+    begun.append(ctx.attempt)
+    return 1
+
+
+async def stream(ctx: Context) -> AsyncIterator[int]:
+    begun.append(ctx.attempt)
+    yield 1
+
+
+@pytest.fixture(autouse=True)
+def nothing_begun() -> None:
+    begun.clear()
+
+
+@pytest.mark.parametrize("function", [value, stream])
+@pytest.mark.parametrize("make", [Steps, MemoryStore])
+async def test_a_function_is_not_called_if_its_run_is_cancelled_before(
+    function: object, make: type[MemoryStore]
+) -> None:
+    async with opened(App(store=make(), timing=QUIET)) as app:
+        run = await app.begin(request(app, function))
         await app.cancel(run.id)
         after = await ended(app, run.id)
 
     assert (after.status, after.cancel_reason) == (Status.CANCELLED, "requested")
+    assert begun == []
 
 
 class Slow(Steps):
@@ -145,14 +160,37 @@ async def cancelled_while_created(app: App, start: StartRequest, store: Slow) ->
 async def test_a_caller_that_is_cancelled_while_its_run_is_created_leaves_none_running() -> None:
     store = Slow()
 
-    async def wait() -> AsyncIterator[int]:
-        await asyncio.Event().wait()
-        yield 1
-
     async with opened(App(store=store, timing=QUIET)) as app:
-        after = await cancelled_while_created(app, request(app, wait), store)
+        after = await cancelled_while_created(app, request(app, value), store)
 
     assert (after.status, after.cancel_reason) == (Status.CANCELLED, "requested")
+    assert begun == []
+
+
+async def test_of_a_run_that_others_execute_a_cancelled_caller_begins_no_attempt() -> None:
+    class Taken(Slow):
+        """A worker of another process claims the run before the caller's cancel."""
+
+        async def create(self, run: RunRecord, admission: Admission, /) -> RunRecord:
+            pending = await MemoryStore.create(self, run, admission)
+            self.created.append(await MemoryStore.claim(self, pending.id, lease=60.0))
+            self.has_created.set()
+            await asyncio.sleep(0.01)
+            return pending
+
+    store, sent = Taken(), list[str]()
+    async with opened(
+        App(store=store, executor=ExternalExecutor(sent.append), timing=QUIET)
+    ) as app:
+        async with asyncio.TaskGroup() as group:
+            starting = group.create_task(app.begin(request(app, value)))
+            await store.has_created.wait()
+            starting.cancel()
+        await asyncio.sleep(0.05)
+        after = await store.get(store.created[0].id)
+
+    assert (after.status, after.cancel_reason) == (Status.RUNNING, "requested")
+    assert (sent, begun) == ([], [])
 
 
 async def test_a_run_with_a_key_continues_if_its_caller_is_cancelled_while_it_is_created() -> None:
@@ -188,15 +226,10 @@ async def test_a_run_that_others_have_taken_over_meanwhile_is_left_to_them() -> 
             await MemoryStore.claim(self, first.id, lease=60.0)
             raise StoreError("The answer was lost.")
 
-    clock, begun = MovingClock(), list[int]()
-
-    async def note(ctx: Context) -> AsyncIterator[int]:
-        begun.append(ctx.attempt)
-        yield 1
-
+    clock = MovingClock()
     store = Late(clock=clock)
     async with opened(App(store=store, timing=QUIET, clock=clock)) as app:
-        start = StartRequest(action=app.action(retries=1)(note), caller=Caller(), data={})
+        start = StartRequest(action=app.action(retries=1)(stream), caller=Caller(), data={})
         run = await app.begin(start)
         async with asyncio.timeout(SOON):
             while not store.claims:  # noqa: ASYNC110
@@ -217,24 +250,36 @@ async def test_an_action_does_not_begin_if_its_lease_was_over_when_its_run_was_c
             await self.sweep()
             return created
 
-    lease, clock, begun = 0.05, MovingClock(), list[int]()
-
-    async def note(ctx: Context) -> AsyncIterator[int]:
-        begun.append(ctx.attempt)
-        yield 1
-
+    lease, clock = 0.05, MovingClock()
     timing = Timing(sweep_every=10 * SOON, grace=0.1, lease=lease)
     async with opened(App(store=Late(clock=clock), timing=timing, clock=clock)) as app:
-        run = await app.begin(request(app, note))
+        run = await app.begin(request(app, stream))
         after = await ended(app, run.id)
 
     assert after.status is Status.FAILED
     assert begun == []
 
 
-@pytest.mark.parametrize("reach", ["process", "machine"])
+async def test_two_starts_with_one_place_for_uploads_are_one_run(tmp_path: Path) -> None:
+    path = tmp_path / "runs.db"
+    apps = [App(store=SQLiteStore(path), timing=QUIET) for _ in range(2)]
+    async with opened(apps[0]) as one, opened(apps[1]) as other:
+        place = new_run_id()
+        starts = [request(app, stream, key="k" * 32, place=place) for app in (one, other)]
+        runs = await asyncio.gather(
+            *(app.begin(start) for app, start in zip((one, other), starts, strict=True))
+        )
+        after = await ended(one, place)
+
+    assert [run.id for run in runs] == [place] * 2
+    assert (after.status, begun) == (Status.COMPLETED, [1])
+
+
+@pytest.mark.parametrize(
+    ("reach", "status"), [("process", Status.COMPLETED), ("machine", Status.FAILED)]
+)
 async def test_a_run_that_is_created_while_its_process_closes_does_not_stay_unfinished(
-    reach: Reach, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    reach: Reach, status: Status, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = MovingClock()
     store: Any = (
@@ -261,8 +306,7 @@ async def test_a_run_that_is_created_while_its_process_closes_does_not_stay_unfi
         await app.sweep()
         after = await ended(app, run.id)
 
-    assert after.status is Status.FAILED
-    assert after.seq == 1
+    assert after.status is status
 
 
 async def test_a_process_that_stops_starts_nothing() -> None:

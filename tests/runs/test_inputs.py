@@ -92,7 +92,7 @@ async def test_an_input_that_could_not_be_read_again_is_refused(value: object) -
 async def test_arguments_are_at_hand_in_the_process_that_validated_them() -> None:
     start = await started(Inputs(RunFiles(MemoryStore())), {"n": "3"})
 
-    _, work, _ = start.take()
+    _, work = start.take()
 
     assert work is not None
     assert work.arguments == {"n": 3, "file": None}

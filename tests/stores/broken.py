@@ -880,7 +880,7 @@ STATEMENTS: Final[Mapping[str, tuple[str, str, str]]] = {
     "counts runs that have ended": ("count_live", "AND ended_at IS NULL", ""),
     "counts everybody's runs": ("count_live", "quota_key = :quota_key AND", ""),
     "misses that a reader leaves": ("leave", "reader = :reader", "0"),
-    "waits for who has left": ("read", ":now", "max(read_until, :now)"),
+    "waits for who has left": ("read", "feed IS NULL", "0"),
     "purges what has not expired": ("expired", "expires_at <= :now", "expires_at IS NOT NULL"),
     "trims what is kept": (
         "trim",

@@ -16,6 +16,7 @@ class Model:
     key: str | None
     fingerprint: str
     read_until: float
+    feed: str | None = None
     claim_seconds: float | None = None
     status: Status = Status.PENDING
     attempt: int = 0

@@ -178,6 +178,7 @@ class StoreMachine(RuleBasedStateMachine):
             key=key,
             fingerprint=fingerprint,
             read_until=self.now + arrival_seconds(given),
+            feed=admission.feed,
             claim_seconds=self.claim_seconds,
         )
         if admission.claims:
@@ -404,7 +405,7 @@ class StoreMachine(RuleBasedStateMachine):
             model.readers[reader] = self.now + seconds
         else:
             model.readers.pop(reader, None)
-            model.read_until = self.now
+            model.read_until = max(model.read_until, self.now) if model.feed else self.now
 
     @rule(seconds=st.sampled_from([1, 5, 11, 31, 51]), sweeps=st.booleans())
     def let_time_pass(self, *, seconds: int, sweeps: bool) -> None:

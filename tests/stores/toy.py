@@ -291,7 +291,7 @@ class ToyStore:
         kept = self.data.runs.get(run_id)
         if kept is not None:
             kept.readers[reader] = self.now() + seconds
-            if seconds == 0:
+            if seconds == 0 and kept.admission.feed is None:
                 kept.read_until = self.now()
 
     async def refuse(self, key: str, *, seconds: float) -> RunRecord | None:

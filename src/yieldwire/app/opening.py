@@ -104,7 +104,7 @@ class Opening:
         return self._worker
 
     async def enqueue(self, run_id: str, prepared: Prepared | None = None) -> None:
-        """Make sure that a pending run is executed; if the executor fails, a sweep tries again."""
+        """Make sure that a run is executed; if the executor fails, a sweep tries again."""
         try:
             await self._app.executor.enqueue(run_id, prepared)
         except Exception:

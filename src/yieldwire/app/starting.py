@@ -15,7 +15,7 @@ from yieldwire.errors import ParseError, StoreError, Unavailable, YieldwireError
 from yieldwire.executors import Executor
 from yieldwire.executors.local import LocalExecutor
 from yieldwire.hooks import Watch
-from yieldwire.log.run import RunRecord, Status, new_run_id
+from yieldwire.log.run import RunRecord, new_run_id
 from yieldwire.runs.access import Caller
 from yieldwire.runs.inputs import Inputs, NewRun
 from yieldwire.runs.places import Places, UploadPlace
@@ -34,6 +34,7 @@ class Startable(Protocol):
     check: Callable[[Caller], None]
     max_runs: int | None
     claim_within: float | None
+    lease: float | None
     executor: Executor
 
     @property
@@ -114,7 +115,7 @@ class Starts:
         start = await app.inputs.read(action, ctx, data, detached=request.detached)
         try:
             opening = app.lifetime.current
-            claims = self._begins_here(request, start)
+            claims = self._begins_here(request, start.record)
             admission = admission_of(
                 request, start.record, app.max_runs, app.claim_within, claims=claims
             )
@@ -170,16 +171,18 @@ class Starts:
             ctx.dependencies = await request.dependencies()
         return ctx
 
-    def _begins_here(self, request: StartRequest, start: NewRun) -> bool:
-        """Whether the first attempt begins in this process as soon as the run is created.
+    def _begins_here(self, request: StartRequest, run: RunRecord) -> bool:
+        """Whether one step in the store creates and claims a run, which begins here at once.
 
-        One step in the store then creates and claims the run. If the process dies before the
-        attempt has begun, the run is interrupted. So a run that nobody waits for is claimed later:
-        if its process dies before, another one executes it.
+        If the process dies before, the run is interrupted. So a run that nobody waits for is
+        claimed when it begins: if its process dies before that, another one executes it. So is one
+        with a place for uploads, whose id the start that repeats it has too. Where nothing is
+        leased, a claim costs nothing.
         """
-        run, shape = start.record, request.action.signature.shape
-        is_at_once = run.queue is None and request.not_before is None and not shape.is_blocking
-        return is_at_once and not run.detached and isinstance(self._app.executor, LocalExecutor)
+        is_at_once = run.queue is None and request.not_before is None and request.place is None
+        if not is_at_once or run.detached or request.action.signature.shape.is_blocking:
+            return False
+        return self._app.lease is not None and type(self._app.executor) is LocalExecutor
 
     async def _enter(self, opening: Opening, start: NewRun, admission: Admission) -> RunRecord:
         start.asked_at = start.asked_at or opening.loop.time()
@@ -198,7 +201,7 @@ class Starts:
             raise
         if kept.id == start.record.id and not start.is_repeated:
             self._app.watch.run_created(kept)
-            start.own(kept)
+            start.own(kept, claims=admission.claims)
             if kept.queue is None and kept.not_before is None:
                 await opening.enqueue(kept.id, start)
             else:
@@ -220,9 +223,11 @@ class Starts:
                 return
             with suppress(YieldwireError):  # NotFound, if the store does not have it
                 kept = await self._app.cancel(start.record.id)
-                if kept.status is Status.RUNNING:  # its attempt writes the end
-                    start.own(kept)
+                start.own(kept, claims=admission.claims)
+                if start.claimed_at is not None:  # its attempt writes the end
+                    self._app.watch.run_created(kept)
                     await opening.enqueue(kept.id, start)
+                if not kept.status.is_terminal:
                     return
             await start.drop()
         finally:

@@ -160,7 +160,7 @@ async def send_together(send: Send, head: Message, body: Message) -> None:
 
 
 _functions: Final[dict[FunctionType, str]] = {}
-"""The names of uvicorn's functions, which are asked for with every request."""
+"""The names of uvicorn's functions above, which are asked for with every request."""
 
 
 def _name_of(method: object) -> str | None:
@@ -174,6 +174,6 @@ def _name_of(method: object) -> str | None:
     name = _functions.get(function)
     if name is None:
         name = f"{function.__globals__.get('__name__')}.{function.__qualname__}"
-        if name in _SENDS:
+        if name in _SENDS or name in _RECEIVES:
             _functions[function] = name
     return name

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from yieldwire.actions.action import Action
 from yieldwire.actions.upload import Uploads
 from yieldwire.errors import YieldwireError
-from yieldwire.log.run import RunRecord, Status
+from yieldwire.log.run import RunRecord
 from yieldwire.setting import Count, Seconds, settings
 
 if TYPE_CHECKING:
@@ -92,23 +92,24 @@ class Prepared:
     An executor that executes the run in this process takes it; the caller of `enqueue` closes it.
     """
 
-    __slots__ = ("_work", "asked_at", "record")
+    __slots__ = ("_work", "claimed_at", "record")
 
     def __init__(self, record: RunRecord, work: Work) -> None:
         self.record: RunRecord = record
-        self.asked_at: float = 0.0
-        """When the store was first asked to create the run, by the loop's clock."""
+        self.claimed_at: float | None = None
+        """When its first attempt was claimed with it, by the loop's clock, or a little earlier;
+        ``None``: it must be claimed."""
         self._work: Work | None = work
 
     @property
     def fence(self) -> int | None:
-        """The fence of the run's first attempt, if the run is claimed."""
-        return self.record.fence if self.record.status is Status.RUNNING else None
+        """The fence of the first attempt, if that was claimed."""
+        return None if self.claimed_at is None else self.record.fence
 
-    def take(self) -> tuple[RunRecord, Work | None, float]:
-        """Return the record, the work, which the caller closes, and ``asked_at``."""
+    def take(self) -> tuple[RunRecord, Work | None]:
+        """Return both. The caller closes the work."""
         work, self._work = self._work, None
-        return self.record, work, self.asked_at
+        return self.record, work
 
     def close(self) -> None:
         """Close the work, unless it was taken."""

@@ -100,13 +100,16 @@ class Attempt(Tools):
 
         That is for `complete`, and any exception for `fail`; `finish` must follow in any case.
         """
+        reason = self.run.cancel_reason
+        if reason is not None:
+            self.cancel(reason)  # not this task, which writes the end
         self._task = asyncio.current_task()
         REPORTER.set(self._writer)
         if self.run.timeout is not None:
             self._call_later(self.run.timeout, partial(self.cancel, TIMED_OUT))
-        if self.run.cancel_reason is not None:
-            self.cancel(self.run.cancel_reason)
         self._services.watch.attempt_started(self.run)
+        if reason is not None:
+            return _not_begun()
         uploads = self._work.uploads
         return self._drive() if uploads is None else self._fetch_and_drive(uploads)
 
@@ -380,3 +383,8 @@ class Attempt(Tools):
         # If runs are leased, the sweep ends it when the lease runs out.
         if not self.is_leased and exc.retryable:
             self.own(self._end_later(kind, data))
+
+
+async def _not_begun() -> object:
+    """Take the place of an action that was stopped before it began."""
+    raise asyncio.CancelledError

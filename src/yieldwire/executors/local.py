@@ -12,7 +12,7 @@ class LocalExecutor:
         self._worker = worker
 
     async def enqueue(self, run_id: str, prepared: Prepared | None = None, /) -> None:
-        """Execute a pending run here, as soon as possible."""
+        """Execute a run here, as soon as possible."""
         self._worker.begin(run_id, prepared)
 
     async def close(self) -> None:

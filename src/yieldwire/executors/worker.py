@@ -33,7 +33,7 @@ from yieldwire.tasks import Tasks
 T = TypeVar("T")
 
 Left: TypeAlias = dict[str, int | None]
-"""Unfinished runs of a worker, each with the fence of its attempt if there was one."""
+"""Unfinished runs of a worker, each with the fence of its attempt if it was claimed."""
 
 WRITING: Final = 0.1
 """Minimum seconds for writing the ends of stopped runs during a close."""
@@ -68,7 +68,7 @@ class Worker:
         self._delayed: dict[str, asyncio.TimerHandle] = {}
         """Runs whose next attempt starts later."""
         self._left: Left = {}
-        """Runs that stay pending at the close."""
+        """Runs that were not begun at the close."""
         self._is_closing = False
         self._is_forced = asyncio.Event()
         # Each belongs to its readers, or to the attempt while there is one: then it is not here.
@@ -81,15 +81,16 @@ class Worker:
             LeaseKeeper(services, self._attempts, self._own, lease=lease).begin()
 
     def begin(self, run_id: str, prepared: Prepared | None = None, /) -> None:
-        """Execute a pending run, after the attempt that is still running here, if any."""
+        """Execute a run, after the attempt that is still running here, if any."""
+        claimed_at = None if prepared is None else prepared.claimed_at
         if self._is_closing:
             self._left[run_id] = None if prepared is None else prepared.fence
         elif run_id in self._queued:
             self._again.add(run_id)
         else:
-            run, work, asked_at = (None, None, 0.0) if prepared is None else prepared.take()
+            run, work = (None, None) if prepared is None else prepared.take()
             # `_leave` is not a `finally`: a task that is cancelled before its first step has none.
-            execution = Stepper(self._execute(run_id, run, work, asked_at))
+            execution = Stepper(self._execute(run_id, run, work, claimed_at))
             self._queued[run_id] = self._runs.own(execution, self._leave, run_id, work)
 
     def audience(self, run_id: str, /) -> Audience:
@@ -150,13 +151,13 @@ class Worker:
         await self._release(attempt.run)
 
     async def _execute(
-        self, run_id: str, run: RunRecord | None, work: Work | None, asked_at: float
+        self, run_id: str, run: RunRecord | None, work: Work | None, claimed_at: float | None
     ) -> None:
         try:
             work = work or await self._loaded(run_id, run)
             if work is None:
                 return
-            if run is not None and (run.status is not Status.RUNNING or run.attempt > 1):
+            if claimed_at is None:
                 run = None  # the claimed one replaces it, and this can take long
             is_blocking = work.action.signature.shape.is_blocking
             threads = self._threads[work.context.get("depth", 0)] if is_blocking else None
@@ -166,7 +167,7 @@ class Worker:
                 try:
                     if self._is_closing and run is None:
                         return  # it stays pending, for another process
-                    attempt = await self._claimed(run_id, run, work, asked_at)
+                    attempt = await self._claimed(run_id, run, work, claimed_at or 0.0)
                     del run  # the attempt has it
                     try:
                         # Few nested awaits: each event that is sent alone passes through them all.
@@ -240,11 +241,11 @@ class Worker:
                 await self._give_up(run_id, RunInterrupted())
 
     async def _claimed(
-        self, run_id: str, run: RunRecord | None, work: Work, asked_at: float
+        self, run_id: str, run: RunRecord | None, work: Work, claimed_at: float
     ) -> Attempt:
-        """Claim a run, unless it is, since the store was ``asked_at``; return its attempt."""
+        """Return the attempt at a ``run`` that was claimed; ``None``: claim it."""
         if run is None:
-            asked_at = asyncio.get_running_loop().time()
+            claimed_at = asyncio.get_running_loop().time()
             run = await self._ask(run_id, partial(self._store.claim, run_id, lease=self._lease))
         # With a lease, or to resume, others have a turn before the attempt can be found.
         is_kept = run.seq or self._lease is not None or self._audiences
@@ -257,8 +258,8 @@ class Worker:
             await past.read(run, lambda seq: self._ask(run_id, partial(behind, seq)))
             attempt.resume(past)
         if self._lease is not None:
-            attempt.renewed_at = asked_at
-            await self._confirm(attempt, asked_at, self._lease)
+            attempt.renewed_at = claimed_at
+            await self._confirm(attempt, claimed_at, self._lease)
         self._attempts[run_id] = attempt
         if (reason := self._nudged.pop(run_id, None)) is not None:
             attempt.run = run.changed(cancel_reason=reason)
@@ -353,11 +354,11 @@ class Worker:
                 run = await self._store.get(run_id)
                 if run.status is Status.PENDING:
                     self.begin(run_id)
-                elif run.status is not Status.RUNNING or fence not in {None, run.fence}:
+                elif run.status is not Status.RUNNING or run.fence != fence:
                     continue
                 elif self._lease is None:
                     await self._end_interrupted(run)
-                elif fence is not None:
+                else:
                     await self._release(run)
 
     def left(self) -> Left:

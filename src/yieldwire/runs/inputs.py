@@ -20,7 +20,7 @@ from yieldwire.errors import NotFound, StoreError, ValidationFailed
 from yieldwire.executors import Prepared, Work
 from yieldwire.hooks import CARRIED
 from yieldwire.log.jsonvalue import UNCHECKED_BYTES, Unreadable, check_readable
-from yieldwire.log.run import RunRecord
+from yieldwire.log.run import RunRecord, Status
 from yieldwire.runs.blocking import carry_out
 from yieldwire.runs.files import RunFiles, keep, reopened
 from yieldwire.runs.start import dump, record_of, uploads_in
@@ -33,13 +33,15 @@ class NewRun(Prepared):
     It ends with `drop`, or with `own` before an executor gets it, or with `close`.
     """
 
-    __slots__ = ("_files", "has_files", "is_abandoned", "is_repeated")
+    __slots__ = ("_files", "asked_at", "has_files", "is_abandoned", "is_repeated")
 
     def __init__(self, record: RunRecord, work: Work, files: RunBlobs | None) -> None:
         super().__init__(record, work)
         self._files = files
         self.has_files: Final = files is not None
         """Whether files of the input can outlive the process."""
+        self.asked_at: float = 0.0
+        """When the store was first asked to create the run, by the loop's clock."""
         self.is_abandoned: bool = False
         """Whether its caller was cancelled while the store was creating the run."""
         self.is_repeated: bool = False
@@ -61,9 +63,14 @@ class NewRun(Prepared):
         if self._files is not None and self._described:
             await keep(self._files, self._described)
 
-    def own(self, record: RunRecord) -> None:
-        """Be the run that the store has created as ``record``, which now owns the files."""
+    def own(self, record: RunRecord, *, claims: bool) -> None:
+        """Be the run that the store has created as ``record``, which now owns the files.
+
+        ``claims`` says that it was to be claimed in the same step. A later attempt is another's.
+        """
         self.record = record
+        if claims and record.status is Status.RUNNING and record.attempt == 1:
+            self.claimed_at = self.asked_at
         if self._files is not None:
             self._files.release()
 

@@ -29,7 +29,8 @@ class Admission:
     input. ``feed`` identifies a feed that all of its readers share. The limits count unfinished
     runs of the same caller. ``lease`` is how many seconds the process that creates the run has
     to claim it; ``None``: the store's default. It has no effect on a run that starts later.
-    With ``claims`` a new run is claimed in the same step, with this ``lease``, as by `claim`.
+    With ``claims`` a new run is claimed in the same step, as by `claim` with this ``lease``. It
+    must have no queue, and no time before which it does not start.
     """
 
     key: str | None = None
@@ -172,9 +173,10 @@ class Store(Protocol):
         The returned record has the id of ``run`` exactly if the run is new. A key's run is
         returned whatever its status. A feed has one run at a time: the run is returned until it
         has ended or was asked to stop. A new run and a feed's run count as read for the next
-        `transitions.arrival_seconds`, or until a reader leaves, so that the caller has the whole
-        linger time to connect, and ten seconds at least. A known key takes precedence over the
-        feed; a key that arrives with a feed that already has a run is not kept.
+        `transitions.arrival_seconds`, so that the caller has the whole linger time to connect, and
+        ten seconds at least; unless it is a feed's, only until a reader leaves. A known key
+        takes precedence over the feed; a key that arrives with a feed that already has a run is
+        not kept.
 
         Raises:
             KeyReused: If the key's run has another fingerprint. Nothing was created.

@@ -355,7 +355,8 @@ class MemoryStore(MemoryDeliveries, MemoryQueue, MemoryRevocations, QuickLogs):
             entry.readers[reader] = now + seconds
         else:
             entry.readers.pop(reader, None)
-            entry.read_until = now
+            # Of a feed, somebody else can just have joined the readers.
+            entry.read_until = now if entry.feed is None else max(entry.read_until, now)
             if not entry.record.status.is_terminal:
                 self._lookout.note(entry)
 

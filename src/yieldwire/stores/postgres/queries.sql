@@ -244,7 +244,8 @@ JOIN yieldwire.heads ON heads.id = held.id
 ORDER BY heads.n, held.reader
 ON CONFLICT (run, reader) DO UPDATE SET until = excluded.until
 
--- leave: readers have left, and the runs were read until now
+-- leave: readers have left, and the runs were read until now; somebody else can just have joined
+-- the readers of a feed
 WITH gone AS (
     SELECT heads.n, held.reader
     FROM unnest(%(ids)s::text[], %(readers)s::text[]) AS held (id, reader)
@@ -252,7 +253,9 @@ WITH gone AS (
 ), left_behind AS (
     DELETE FROM yieldwire.readers USING gone WHERE run = gone.n AND readers.reader = gone.reader
 )
-UPDATE yieldwire.runs SET read_until = %(now)s
+UPDATE yieldwire.runs SET read_until = CASE
+    WHEN feed IS NULL THEN %(now)s ELSE greatest(read_until, %(now)s)
+END
 FROM (SELECT DISTINCT n FROM gone) AS one WHERE runs.n = one.n
 
 -- touch: somebody joins the readers of a run

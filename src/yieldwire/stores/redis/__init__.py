@@ -137,11 +137,11 @@ class RedisStore(RedisAppends, RedisDeliveries, RedisQueue, RedisRevocations):
         limits = (admission.action_limit, admission.caller_limit)
         lease = admission.lease
         if not admission.claims:
-            lease = None if run.is_queued else lease or transitions.CLAIM_SECONDS
+            lease = lease or transitions.CLAIM_SECONDS
         create = self._scripts.call(
             "create",
             run.id,
-            "" if lease is None else number(lease),
+            "queue" if run.is_queued else "" if lease is None else number(lease),
             number(run.linger or 0.0) if transitions.needs_readers(run) else "",
             optional(admission.key),
             admission.fingerprint,
@@ -149,7 +149,7 @@ class RedisStore(RedisAppends, RedisDeliveries, RedisQueue, RedisRevocations):
             *("" if limit is None else limit for limit in limits),
             run.quota_key,
             run.action,
-            number(transitions.arrival_seconds(run)),
+            number(transitions.ARRIVAL_SECONDS),
             "claimed" if admission.claims else "",
             *new_fields(run, admission),
         )

@@ -205,8 +205,8 @@ DELETE FROM readers WHERE reader = :reader AND run = (SELECT n FROM runs WHERE i
 -- touch: somebody joins the readers of a run
 UPDATE runs SET read_until = max(read_until, :until) WHERE id = :id
 
--- read: a run was read until now
-UPDATE runs SET read_until = :now WHERE id = :id
+-- read: a run was read until now; of a feed, somebody else can just have joined the readers
+UPDATE runs SET read_until = iif(feed IS NULL, :now, max(read_until, :now)) WHERE id = :id
 
 -- expired: runs past their retention
 SELECT n, id FROM runs WHERE expires_at <= :now LIMIT 500

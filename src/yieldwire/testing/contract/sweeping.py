@@ -32,9 +32,9 @@ class LingerContract:
         assert [await harness.store.get(run.id) for run in runs] == runs
 
     async def test_a_run_that_nobody_follows_is_asked_to_stop(self, harness: StoreHarness) -> None:
-        """An attached run waits ``linger`` seconds for its first reader, and no longer.
+        """An attached run waits for its first reader for ``linger`` seconds, or `ARRIVAL_SECONDS`.
 
-        If that is less than `ARRIVAL_SECONDS`, it waits for those.
+        Of the two, the longer time counts.
         """
         run = await claimed(harness.store, linger=30)
 

@@ -1,8 +1,10 @@
 -- create: create a run, or find the one that its key or its feed has
--- ARGV: 3 run, 4 lease or '': it has none, or waits in its queue, 5 linger or '', 6 key or '', 7 fingerprint, 8 feed or '', 9 limit of the
--- action or '', 10 limit of the caller or '', 11 whose quota, 12 action, 13 for how many seconds the run counts as read,
--- 14 'claimed' or '', 15 ff.: fields and values
-local read_until = later(ARGV[13])
+-- ARGV: 3 run, 4 lease, 'queue' or '': none, 5 linger or '', 6 key or '', 7 fingerprint, 8 feed or
+-- '', 9 limit of the action or '', 10 limit of the caller or '', 11 whose quota, 12 action, 13 how
+-- many seconds a caller has to begin to read, 14 'claimed' or '', 15 ff.: fields and values
+local function arrival(linger) -- for how long a run counts as read
+  return math.max(0, ARGV[13] - (tonumber(linger) or 0))
+end
 local id, key, feed = ARGV[3], ARGV[6], ARGV[8]
 if key ~= '' then
   local known = redis.call('GET', P .. 'key:' .. key)
@@ -17,10 +19,11 @@ if feed ~= '' then
   local known = redis.call('GET', P .. 'feed:' .. feed)
   local run = known and redis.call('HMGET', run_key(known), 'read_until', 'lingers')
   if run and run[1] then
+    local read_until = later(arrival(run[2]))
     if read_until - run[1] > 0 then
       redis.call('HSET', run_key(known), 'read_until', read_until)
       if run[2] then
-        redis.call('ZADD', P .. 'linger', 'XX', 'GT', later(ARGV[13] + run[2]), known)
+        redis.call('ZADD', P .. 'linger', 'XX', 'GT', later(arrival(run[2]) + run[2]), known)
       end
     end
     return {'feed', known, redis.call('HGETALL', run_key(known))}
@@ -54,7 +57,8 @@ if ARGV[9] ~= '' or ARGV[10] ~= '' then
   end
 end
 local n = redis.call('HINCRBY', P .. 'about', 'runs', 1)
-redis.call('HSET', run_key(id), 'created_at', now, 'read_until', read_until, unpack(ARGV, 15))
+redis.call('HSET', run_key(id), 'created_at', now, 'read_until', later(arrival(ARGV[5])),
+  unpack(ARGV, 15))
 if ARGV[14] == 'claimed' then
   redis.call('HSET', run_key(id), 'status', 'running', 'attempt', 1, 'started_at', now,
     'fence', string.format('%.0f', math.floor(1000 * now)))
@@ -67,16 +71,14 @@ if more[2] then
   redis.call('ZADD', P .. 'parent:' .. more[2], n, id)
 end
 redis.call('HSET', quota, id, ARGV[12])
-if ARGV[4] == '' then
-  if ARGV[14] == '' then
-    line_up(id)
-  end
-else -- one that starts later is handed out at its time
+if ARGV[4] == 'queue' then
+  line_up(id)
+elseif ARGV[4] ~= '' then -- one that starts later is handed out at its time
   local seconds = more[3] and math.max(0, more[3] - now) or ARGV[4]
   redis.call('ZADD', P .. 'leases', later(seconds), id)
 end
 if ARGV[5] ~= '' then
-  redis.call('ZADD', P .. 'linger', later(ARGV[13] + ARGV[5]), id)
+  redis.call('ZADD', P .. 'linger', later(arrival(ARGV[5]) + ARGV[5]), id)
 end
 if key ~= '' then
   redis.call('SET', P .. 'key:' .. key, id)
