@@ -88,6 +88,7 @@ async def test_a_silent_connection_is_told_within_seconds_and_replaced(
         await front.start_import(400)
         await front.say(message)
         await front.wait_for_rows(10)
+        await expect(front.chat.locator(".answer")).not_to_be_empty()
 
         proxy.swallows = True
         for part in (front.imports, front.chat, front.news):

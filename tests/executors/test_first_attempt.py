@@ -16,7 +16,7 @@ from yieldwire.executors.external import ExternalExecutor
 from yieldwire.log.run import RunRecord, Status, new_run_id
 from yieldwire.runs.access import Caller
 from yieldwire.runs.start import StartRequest
-from yieldwire.stores import Admission, Reach
+from yieldwire.stores import Admission, Query, Reach
 from yieldwire.stores.memory import MemoryStore
 from yieldwire.stores.sqlite import SQLiteStore
 from yieldwire.testing import MovingClock
@@ -213,6 +213,42 @@ async def test_a_run_that_was_created_although_the_store_failed_to_say_so_is_exe
         after = await ended(app, run.id)
 
     assert (after.status, after.attempt, store.claims) == (Status.COMPLETED, 1, [])
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+async def test_a_run_of_which_the_store_says_nothing_for_a_while_is_executed_if_it_is_there(
+    *, is_there: bool
+) -> None:
+    class Down(Steps):
+        """Cannot be asked for a moment, after it has created a run or not."""
+
+        is_down = False
+
+        async def create(self, run: RunRecord, admission: Admission, /) -> RunRecord:
+            if is_there:
+                await super().create(run, admission)
+            self.is_down = True
+            raise StoreError("The answer was lost.")
+
+        async def get(self, run_id: str, /) -> RunRecord:
+            if self.is_down:
+                raise StoreError("The store is down.")
+            return await super().get(run_id)
+
+    store = Down()
+    async with opened(App(store=store, timing=QUIET)) as app:
+        start = request(app, stream, key="k" * 32)
+        with pytest.raises(StoreError):
+            await app.begin(start)
+        store.is_down = False
+        async with asyncio.timeout(SOON):
+            while is_there and not begun:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        runs = await store.find(Query(everyone=True))
+        after = [await ended(app, run.id) for run in runs]
+
+    assert [(run.status, run.attempt) for run in after] == [(Status.COMPLETED, 1)] * is_there
+    assert begun == [1] * is_there
 
 
 async def test_a_run_that_others_have_taken_over_meanwhile_is_left_to_them() -> None:

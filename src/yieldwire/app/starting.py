@@ -1,9 +1,11 @@
 """Starts runs: guards, input, validation, idempotency key, creation, execution."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Protocol
+from functools import partial
+from typing import Final, Protocol
 
 from yieldwire.actions.context import Context
 from yieldwire.actions.guard import run_guards
@@ -11,8 +13,9 @@ from yieldwire.actions.registry import Registry
 from yieldwire.app.lifetime import Lifetime
 from yieldwire.app.opening import Opening
 from yieldwire.app.working import Working
-from yieldwire.errors import ParseError, StoreError, Unavailable, YieldwireError
+from yieldwire.errors import NotFound, ParseError, StoreError, Unavailable, YieldwireError
 from yieldwire.executors import Executor
+from yieldwire.executors.backoff import with_backoff
 from yieldwire.executors.local import LocalExecutor
 from yieldwire.hooks import Watch
 from yieldwire.log.run import RunRecord, new_run_id
@@ -23,6 +26,8 @@ from yieldwire.runs.start import StartRequest, admission_of, close_uploads
 from yieldwire.stores import Admission, RunStore
 from yieldwire.stores.direct import NewFile
 from yieldwire.webhooks.service import Webhooks
+
+logger: Final = logging.getLogger("yieldwire.app")
 
 
 class Startable(Protocol):
@@ -195,7 +200,8 @@ class Starts:
                 opening.tasks.own(self._settle(opening, start, admission))
             raise
         except StoreError as exc:
-            kept = await self._app.inputs.find_after(exc, start)
+            later = partial(self._begin_later, opening, start, exc) if admission.claims else None
+            kept = await self._app.inputs.find_after(exc, start, later)
         except BaseException:  # a refusal: the run does not exist
             await start.drop()
             raise
@@ -209,6 +215,25 @@ class Starts:
         else:
             await start.drop()
         return kept
+
+    def _begin_later(self, opening: Opening, start: NewRun, failure: StoreError) -> None:
+        """Begin a run that is claimed, once the store says that it has created it."""
+        opening.tasks.own(self._find_and_begin(opening, start, failure))
+
+    async def _find_and_begin(self, opening: Opening, start: NewRun, failure: StoreError) -> None:
+        run_id, patience = start.record.id, self._app.lease or 0.0  # a claim is no longer valid
+        find = partial(self._app.store.get, run_id)
+        try:
+            start.own(await with_backoff(find, patience, run_id, failure), claims=True)
+            if start.claimed_at is not None:
+                self._app.watch.run_created(start.record)
+                await opening.enqueue(run_id, start)
+        except NotFound:
+            await start.drop()
+        except StoreError:
+            logger.warning("the run is left to a sweep, if it exists", extra={"run_id": run_id})
+        finally:
+            start.close()
 
     def _leave_waiting(self, opening: Opening, start: NewRun) -> None:
         start.close()  # a worker takes it from its queue, or a sweep begins it at its time

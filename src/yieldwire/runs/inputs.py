@@ -6,7 +6,7 @@ are written before the store has the run, so that no attempt ever misses one, an
 the run has ended, and again when it is purged, in case the process was killed in between.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -70,7 +70,7 @@ class NewRun(Prepared):
         """
         self.record = record
         if claims and record.status is Status.RUNNING and record.attempt == 1:
-            self.claimed_at = self.asked_at
+            self.claimed_at: float | None = self.asked_at
         if self._files is not None:
             self._files.release()
 
@@ -150,8 +150,12 @@ class Inputs:
         are_kept = uploads is not None and self.files.keeps_input(action)
         return NewRun(record, work, self.files.of_input(record.id) if are_kept else None)
 
-    async def find_after(self, failure: StoreError, start: NewRun) -> RunRecord:
+    async def find_after(
+        self, failure: StoreError, start: NewRun, later: Callable[[], object] | None = None
+    ) -> RunRecord:
         """Return the run of ``start`` if the store has it, although it failed to say so.
+
+        If the store cannot be asked, call ``later`` if that is given, and else close ``start``.
 
         Raises:
             StoreError: The ``failure``, if the run does not exist or the store cannot be asked.
@@ -161,8 +165,11 @@ class Inputs:
         except NotFound:
             await start.drop()
         except BaseException as exc:
-            start.close()
             self.files.has_doubts = True  # the store can have the run, which then needs its files
+            if later is not None and isinstance(exc, StoreError):
+                later()
+            else:
+                start.close()
             if not isinstance(exc, StoreError):
                 raise
         raise failure
