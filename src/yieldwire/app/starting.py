@@ -184,13 +184,15 @@ class Starts:
         with a place for uploads, whose id the start that repeats it has too. Where nothing is
         leased, a claim costs nothing.
         """
-        is_at_once = run.queue is None and request.not_before is None and request.place is None
-        if not is_at_once or run.detached or request.action.signature.shape.is_blocking:
+        if self._app.lease is None or run.detached or run.queue is not None:
             return False
-        return self._app.lease is not None and type(self._app.executor) is LocalExecutor
+        is_at_once = request.not_before is None and not request.action.signature.shape.is_blocking
+        is_here = type(self._app.executor) is LocalExecutor
+        return is_at_once and is_here and request.place is None
 
     async def _enter(self, opening: Opening, start: NewRun, admission: Admission) -> RunRecord:
-        start.asked_at = start.asked_at or opening.loop.time()
+        if admission.claims:
+            start.asked_at = start.asked_at or opening.loop.time()
         try:
             kept = await self._app.store.create(start.record, admission)
         except asyncio.CancelledError:
@@ -248,11 +250,11 @@ class Starts:
                 return
             with suppress(YieldwireError):  # NotFound, if the store does not have it
                 kept = await self._app.cancel(start.record.id)
-                start.own(kept, claims=admission.claims)
-                if start.claimed_at is not None:  # its attempt writes the end
-                    self._app.watch.run_created(kept)
-                    await opening.enqueue(kept.id, start)
-                if not kept.status.is_terminal:
+                if not kept.status.is_terminal:  # its attempt writes the end, here or elsewhere
+                    start.own(kept, claims=admission.claims)
+                    if start.claimed_at is not None:
+                        self._app.watch.run_created(kept)
+                        await opening.enqueue(kept.id, start)
                     return
             await start.drop()
         finally:

@@ -245,8 +245,12 @@ class Worker:
     ) -> Attempt:
         """Return the attempt at a ``run`` that was claimed; ``None``: claim it."""
         if run is None:
-            claimed_at = asyncio.get_running_loop().time()
-            run = await self._ask(run_id, partial(self._store.claim, run_id, lease=self._lease))
+            claimed_at = 0.0 if self._lease is None else asyncio.get_running_loop().time()
+            try:  # the same as `_ask`, without the call
+                run = await self._store.claim(run_id, lease=self._lease)
+            except StoreError as exc:
+                claim = partial(self._store.claim, run_id, lease=self._lease)
+                run = await with_backoff(claim, self._patience, run_id, exc)
         # With a lease, or to resume, others have a turn before the attempt can be found.
         is_kept = run.seq or self._lease is not None or self._audiences
         audience = self.audience(run_id) if is_kept else Audience()
@@ -276,10 +280,9 @@ class Worker:
         await self._end_interrupted(await self._ask(run_id, claim))
 
     async def _end_interrupted(self, run: RunRecord) -> None:
-        block = interrupted(run)
         append = partial(self._store.append, after=run.seq, fence=run.fence)
-        await self._ask(run.id, partial(append, run.id, block))
-        self._services.watch.run_ended(run.changed(status=Status.FAILED, seq=block.last))
+        await self._ask(run.id, partial(append, run.id, interrupted(run)))
+        self._services.watch.run_ended(run.changed(status=Status.FAILED, seq=run.seq + 1))
         await self._ended(run)
         await self._services.families.end(run.id)
 
@@ -296,10 +299,7 @@ class Worker:
             attempt.renewed_at = now
 
     async def _ask(self, run_id: str, call: Callable[[], Awaitable[T]]) -> T:
-        try:
-            return await call()
-        except StoreError as exc:
-            return await with_backoff(call, self._patience, run_id, exc)
+        return await with_backoff(call, self._patience, run_id)
 
     def nudge(self, run_id: str, reason: str, /) -> None:
         """Stop the run now, if it is executed here."""
