@@ -5,7 +5,7 @@ import functools
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from types import MethodType
-from typing import Any, cast
+from typing import Any
 
 import h11
 import pytest
@@ -129,23 +129,29 @@ class Pipe(asyncio.Transport):
         self.is_closed = True
 
 
+def of_both(pipe: Pipe, on_response: Callable[[], object]) -> dict[str, Any]:
+    """Return what uvicorn gives a response on a connection, with either parser."""
+    logger = logging.getLogger("uvicorn")
+    return {
+        "scope": get("/").scope(),
+        "transport": pipe,
+        "flow": FlowControl(pipe),
+        "logger": logger,
+        "access_logger": logger,
+        "access_log": False,
+        "default_headers": [],
+        "message_event": asyncio.Event(),
+        "on_response": on_response,
+    }
+
+
 def httptools_cycle(
     pipe: Pipe, *, keep_alive: bool = True, on_response: Callable[[], object] = lambda: None
 ) -> Any:  # noqa: ANN401 - of uvicorn
     """Return a response of uvicorn on a connection, with its faster parser."""
-    logger = logging.getLogger("uvicorn")
+    given = of_both(pipe, on_response)
     return httptools_impl.RequestResponseCycle(
-        scope=cast("Any", get("/").scope()),
-        transport=pipe,
-        flow=FlowControl(pipe),
-        logger=logger,
-        access_logger=logger,
-        access_log=False,
-        default_headers=[],
-        message_event=asyncio.Event(),
-        expect_100_continue=False,
-        keep_alive=keep_alive,
-        on_response=cast("Any", on_response),
+        **given, expect_100_continue=False, keep_alive=keep_alive
     )
 
 
@@ -153,23 +159,12 @@ def h11_cycle(
     pipe: Pipe, *, keep_alive: bool = True, on_response: Callable[[], object] = lambda: None
 ) -> Any:  # noqa: ANN401 - as above
     """Return the same with h11."""
-    logger, connection = logging.getLogger("uvicorn"), h11.Connection(h11.SERVER)
+    connection = h11.Connection(h11.SERVER)
     close = b"" if keep_alive else b"connection: close\r\n"
     connection.receive_data(b"GET / HTTP/1.1\r\nhost: a\r\n" + close + b"\r\n")
     while type(connection.next_event()) is not h11.EndOfMessage:
         pass
-    return h11_impl.RequestResponseCycle(
-        scope=cast("Any", get("/").scope()),
-        conn=connection,
-        transport=pipe,
-        flow=FlowControl(pipe),
-        logger=logger,
-        access_logger=logger,
-        access_log=False,
-        default_headers=[],
-        message_event=asyncio.Event(),
-        on_response=cast("Any", on_response),
-    )
+    return h11_impl.RequestResponseCycle(**of_both(pipe, on_response), conn=connection)
 
 
 async def begun(headers: Sequence[tuple[bytes, bytes]] = ()) -> tuple[Any, Pipe]:

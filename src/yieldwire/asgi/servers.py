@@ -140,7 +140,7 @@ async def send_together(send: Send, head: Message, body: Message) -> None:
     """Send the head of a response and the first piece of its body.
 
     uvicorn writes each to the connection when it gets it. If ``send`` is its method itself, both
-    are one write: one system call less, and one packet for a short answer.
+    are one write: one system call less, and mostly one packet for a short answer.
     """
     # Without a body nothing follows the head, which would then be written too late.
     is_known = body["body"] and _name_of(send) in _UVICORNS
