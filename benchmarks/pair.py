@@ -1,4 +1,4 @@
-"""Scenes O and Q: two servers at once, so that other tenants of the machine affect both alike."""
+"""Scenes O and Q: two servers at once or in turn; other tenants of the machine affect both."""
 
 import statistics
 import time
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from benchmarks.crowd import OPENING, SETTLING
-from benchmarks.load import Figures, Load, loaded, loading
+from benchmarks.load import Load, loaded, loading
 from benchmarks.machine import BenchmarkError
 from benchmarks.measurement import Values
 from benchmarks.plan import Plan
@@ -19,11 +19,13 @@ INTERVAL_MS: Final = 100
 """Twice that of scene C, so that both servers together stay below a core."""
 CONNECTIONS: Final = 32
 WINDOWS: Final = 6
+TURNS: Final = 16
+"""How often each of two servers has its turn."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A scene that measures a second server at the same time.
+    """A scene that measures a second server at the same time, or in turn.
 
     Attributes:
         other: The second server's name.
@@ -43,7 +45,7 @@ def paced(server: Server, other: Server, plan: Plan) -> Values:
         for _, load in loads:
             load.wait_open(OPENING)
         time.sleep(SETTLING)
-        windows = [_window(loads, plan.paced, _events) for _ in range(WINDOWS)]
+        windows = [_window(loads, plan.paced) for _ in range(WINDOWS)]
         fewest = min(load.mark().open for _, load in loads)
         if fewest < plan.streams:
             raise BenchmarkError(f"Only {fewest} of {plan.streams} streams were open to the end.")
@@ -53,28 +55,43 @@ def paced(server: Server, other: Server, plan: Plan) -> Values:
 
 
 def short(server: Server, other: Server, plan: Plan) -> Values:
-    """Short streams of both servers, as many as come, in the same windows."""
-    with ExitStack() as stack:
-        loads = [(one, stack.enter_context(_requests(one, plan))) for one in (server, other)]
-        time.sleep(SETTLING)
-        windows = [_window(loads, plan.short, _responses) for _ in range(WINDOWS)]
-    return compared(windows)
+    """Short streams of both servers in turn, as many as come: each has the core for itself."""
+    for one in (server, other):
+        _requests(one, plan.turn)
+    turns: list[tuple[Values, Values]] = []
+    for number in range(TURNS):
+        if number % 2:  # what the first one leaves in the caches is not always the same server's
+            own = _requests(other, plan.turn)
+            turns.append((_requests(server, plan.turn), own))
+        else:
+            turns.append((_requests(server, plan.turn), _requests(other, plan.turn)))
+    return in_turn(turns)
 
 
-def _events(figures: Figures) -> int:
-    return figures.events
-
-
-def _responses(figures: Figures) -> int:
-    return figures.responses
-
-
-def _requests(server: Server, plan: Plan) -> AbstractContextManager[Load]:
+def _requests(server: Server, seconds: float) -> Values:
+    """Return what short streams cost a server that is the only one with work."""
     request = asked(server, "hot", count=SHORT_EVENTS)
-    seconds = SETTLING + WINDOWS * plan.short + OPENING
-    return loading(
-        server.port, request, connections=CONNECTIONS, repeat=True, timeout=seconds + OPENING
-    )
+    before = server.cpu()
+    figures = loaded(server.port, request, connections=CONNECTIONS, repeat=True, seconds=seconds)
+    cpu = server.cpu() - before
+    return {
+        "requests_per_s": figures.responses / figures.elapsed,
+        "cpu_us": cpu / max(1, figures.responses) * 1e6,
+        "ttfe_p99_ms": figures.ttfe["p99_us"] / 1000,
+    }
+
+
+def in_turn(turns: Sequence[tuple[Values, Values]]) -> Values:
+    """Return the medians of two servers over their turns, and one as a share of the other."""
+    values: Values = {}
+    for name in ("requests_per_s", "cpu_us", "ttfe_p99_ms"):
+        shares = [own[name] / theirs[name] for theirs, own in turns]
+        values[name] = statistics.median(theirs[name] for theirs, _ in turns)
+        values[f"ours_{name}"] = statistics.median(own[name] for _, own in turns)
+        values[f"ours_share_{name}"] = statistics.median(shares)
+        lower, _, upper = statistics.quantiles(shares, n=4)
+        values |= {f"ours_share_{name}_lower": lower, f"ours_share_{name}_upper": upper}
+    return values
 
 
 def _streams(server: Server, plan: Plan) -> AbstractContextManager[Load]:
@@ -86,15 +103,13 @@ def _streams(server: Server, plan: Plan) -> AbstractContextManager[Load]:
     )
 
 
-def _window(
-    loads: Sequence[tuple[Server, Load]], seconds: float, count: Callable[[Figures], int]
-) -> tuple[Values, Values]:
-    """Return what each of what is counted cost both servers, in one window."""
+def _window(loads: Sequence[tuple[Server, Load]], seconds: float) -> tuple[Values, Values]:
+    """Return what each event cost both servers, in one window."""
     before = [(load.mark(), server.cpu()) for server, load in loads]
     time.sleep(seconds)
     after = [(load.mark().check(), server.cpu()) for server, load in loads]
     theirs, own = (
-        per_event(count(last) - count(first), last.at - first.at, cpu_after - cpu_before)
+        per_event(last.events - first.events, last.at - first.at, cpu_after - cpu_before)
         for (first, cpu_before), (last, cpu_after) in zip(before, after, strict=True)
     )
     return theirs, own

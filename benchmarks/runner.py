@@ -116,7 +116,7 @@ class Runner:
 
     @contextmanager
     def _second(self, name: str) -> Generator[Server]:
-        """Start the server that is measured at the same time as another."""
+        """Start the server that another one is compared with in the same measurement."""
         found = [peer for peer in self._peers if peer.name == name]
         if not found:
             raise BenchmarkError(f"It is measured next to {name}: choose that peer too.")

@@ -67,6 +67,17 @@ _OURS_SHARES: Final = [
     Column("least", "ours_share_min", times),
     Column("most", "ours_share_max", times),
 ]
+
+
+def _in_turn(title: str, name: str) -> list[Column]:
+    """Return the columns of a figure of two servers that had their turns."""
+    return [
+        Column(title, name),
+        Column("Yieldwire's", f"ours_{name}"),
+        Column("of the server's", f"ours_share_{name}", times),
+    ]
+
+
 _PACED: Final = [
     Column("streams", "streams"),
     _CPU,
@@ -263,12 +274,13 @@ SHEETS: Final[Mapping[str, Sheet]] = {
         by="cpu_us",
     ),
     "Q": Sheet(
-        title="Short streams of a server and of Yieldwire at the same time",
+        title="Short streams of a server and of Yieldwire in turn",
         columns=[
-            Column("CPU µs a request", "cpu_us"),
-            Column("Yieldwire's", "ours_cpu_us"),
-            *_OURS_SHARES,
-            Column("both, of the core", "cpu_share", percent),
+            *_in_turn("requests/s", "requests_per_s"),
+            Column("lower quartile", "ours_share_requests_per_s_lower", times),
+            Column("upper quartile", "ours_share_requests_per_s_upper", times),
+            *_in_turn("CPU µs a request", "cpu_us"),
+            *_in_turn("first event's p99 ms", "ttfe_p99_ms"),
         ],
         by="cpu_us",
         has_ratio=False,

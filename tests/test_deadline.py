@@ -1,98 +1,69 @@
+"""What `deadline` does at once, and what it leaves to be awaited."""
+
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Generator
 from typing import Any
 
 import pytest
 
-from yieldwire.deadline import Unfinished, at_once
+from yieldwire.deadline import Unfinished, at_once, rest_of
+
+FOREVER = 3600.0
 
 
-async def within(seconds: float, awaitable: Awaitable[object]) -> object:
-    result = at_once(awaitable)
-    return await result.within(seconds) if isinstance(result, Unfinished) else result
+class Sending:
+    """A send that waits for ``turns`` turns of the loop, and returns nothing."""
+
+    def __init__(self, turns: int) -> None:
+        self.turns, self.sent = turns, False
+
+    def __await__(self) -> Generator[Any, None, None]:
+        for _ in range(self.turns):
+            yield
+        self.sent = True
 
 
-async def test_what_is_there_is_returned_without_a_wait() -> None:
-    async def there() -> str:
-        return "there"
+async def test_a_send_that_does_not_wait_is_done_and_leaves_no_rest() -> None:
+    sending = Sending(0)
 
-    assert at_once(there()) == "there"
-
-
-async def test_what_waits_is_awaited_as_if_directly() -> None:
-    async def work() -> str:
-        async with asyncio.timeout(60.0):
-            await asyncio.sleep(0)
-            try:
-                async with asyncio.timeout(0.0):
-                    await asyncio.sleep(60.0)
-            except TimeoutError:
-                await asyncio.sleep(0)
-            return "there"
-
-    assert await within(60.0, work()) == "there"
+    assert rest_of(sending) is None
+    assert sending.sent
 
 
-class Bare:
-    """An awaitable as some servers make theirs: an iterator, with neither `send` nor `throw`."""
+async def test_the_rest_of_a_send_that_waits_is_what_it_has_not_done() -> None:
+    sending = Sending(3)
 
-    def __init__(self) -> None:
-        self.future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._has_waited = False
+    rest = rest_of(sending)
 
-    def __await__(self) -> Any:  # noqa: ANN401 - what the type asks for is what it has not
-        return self
-
-    __iter__ = __await__
-
-    def __next__(self) -> object:
-        if self._has_waited:
-            raise StopIteration("there")
-        self._has_waited = True
-        return next(self.future.__await__())
+    assert isinstance(rest, Unfinished)
+    assert not sending.sent
+    await rest.within(FOREVER)
+    assert sending.sent
 
 
-async def test_what_is_waited_for_can_be_no_more_than_an_iterator() -> None:
-    bare = Bare()
+async def test_a_send_that_fails_at_once_raises_its_error() -> None:
+    async def fail() -> None:
+        raise OSError("the client has gone")
 
-    asyncio.get_running_loop().call_soon(bare.future.set_result, None)
+    with pytest.raises(OSError, match="the client has gone"):
+        rest_of(fail())
 
-    assert await within(60.0, bare) == "there"
 
+async def test_the_rest_of_a_send_raises_if_it_takes_too_long() -> None:
+    rest = rest_of(asyncio.sleep(FOREVER))
 
-async def test_an_iterator_that_waits_for_too_long_is_cancelled() -> None:
-    bare = Bare()
-
+    assert rest is not None
     with pytest.raises(TimeoutError):
-        await within(0.0, bare)
-
-    assert bare.future.cancelled()
+        await rest.within(0.0)
 
 
-async def test_what_waits_for_too_long_is_cancelled() -> None:
-    ended: list[str] = []
+async def test_a_value_that_is_there_comes_at_once_and_any_other_later() -> None:
+    async def give(seconds: float | None) -> int:
+        if seconds is not None:
+            await asyncio.sleep(seconds)
+        return 7
 
-    async def work() -> None:
-        try:
-            await asyncio.sleep(60.0)
-        finally:
-            ended.append("cleaned up")
-
-    with pytest.raises(TimeoutError):
-        await within(0.0, work())
-
-    assert ended == ["cleaned up"]
-
-
-async def test_an_error_comes_through() -> None:
-    async def soon() -> None:
-        raise LookupError("at once")
-
-    async def later() -> None:
-        await asyncio.sleep(0)
-        raise LookupError("later")
-
-    with pytest.raises(LookupError, match="at once"):
-        await within(60.0, soon())
-    with pytest.raises(LookupError, match="later"):
-        await within(60.0, later())
+    assert at_once(give(None)) == 7
+    later = at_once(give(0.0))
+    assert isinstance(later, Unfinished)
+    assert await later.within(FOREVER) == 7

@@ -46,6 +46,14 @@ class Unfinished:
             close()
 
 
+def rest_of(sending: Awaitable[None]) -> Unfinished | None:
+    """Do what ``sending`` can do without a wait, and return the rest; ``None`` if that is all."""
+    steps = sending.__await__()
+    for waited in steps:  # at its end this makes no `StopIteration`, unlike `next`
+        return Unfinished(steps, waited)
+    return None
+
+
 def at_once(awaitable: Awaitable[T]) -> T | Unfinished:
     """Return the result of ``awaitable``, or the rest of it if it has to wait."""
     steps = awaitable.__await__()

@@ -1,4 +1,4 @@
-"""Scenes O and Q compare two servers in the same windows, and say which of them failed."""
+"""Scenes O and Q compare two servers, at once or in turn, and say which of them failed."""
 
 import sys
 from dataclasses import replace
@@ -8,7 +8,7 @@ import pytest
 from benchmarks.environment import Environment
 from benchmarks.machine import ROOT
 from benchmarks.measurement import Results, Values
-from benchmarks.pair import WINDOWS, compared
+from benchmarks.pair import TURNS, WINDOWS, compared, in_turn
 from benchmarks.peer import Peer, read_peers
 from benchmarks.plan import QUICK
 from benchmarks.runner import Runner
@@ -56,21 +56,44 @@ def test_the_slower_of_both_says_how_the_pace_was_kept() -> None:
     assert found == [80.0, 80.0]
 
 
-@pytest.mark.parametrize("scene", ["O", "Q"])
-def test_two_servers_are_measured_at_the_same_time(scene: str) -> None:
-    peer = replace(PEER, scenes=scene)
-    results = run(peer, OURS, scenes=scene, pair_test=STARTS, ours=STARTS)
+def test_a_share_of_turns_is_that_of_two_that_follow_each_other() -> None:
+    def turn(requests_per_s: float) -> Values:
+        cpu_us = 1e6 / requests_per_s
+        return {"requests_per_s": requests_per_s, "cpu_us": cpu_us, "ttfe_p99_ms": cpu_us / 50}
+
+    # The machine becomes slower for both, and once for ours alone.
+    found = in_turn([(turn(1000), turn(1500)), (turn(500), turn(750)), (turn(400), turn(100))])
+
+    assert (found["requests_per_s"], found["ours_requests_per_s"]) == (500, 750)
+    assert found["ours_share_requests_per_s"] == pytest.approx(1.5)
+    assert found["ours_share_cpu_us"] == pytest.approx(1 / 1.5)
+    assert found["ours_share_ttfe_p99_ms"] == pytest.approx(1 / 1.5)
+    assert found["ours_share_requests_per_s_lower"] == pytest.approx(0.25)
+
+
+def test_two_servers_are_measured_at_the_same_time() -> None:
+    results = run(PEER, OURS, pair_test=STARTS, ours=STARTS)
 
     (one,) = results.measurements
     assert (one.peer, one.error) == ("pair-test", "")
-    if scene == "O":
-        assert one.values["streams"] == 50
-        assert one.values["kept_up"] > 0.5
+    assert one.values["streams"] == 50
+    assert one.values["kept_up"] > 0.5
     # It is the same server twice.
     assert one.values["ours_share_min"] <= one.values["ours_share"] <= one.values["ours_share_max"]
     assert 0.5 < one.values["ours_share"] < 2
     # Both starts come on top of the windows.
-    assert one.seconds > WINDOWS * min(SHORT.paced, SHORT.short)
+    assert one.seconds > WINDOWS * SHORT.paced
+
+
+def test_two_servers_are_measured_in_turn() -> None:
+    peer = replace(PEER, scenes="Q")
+    results = run(peer, OURS, scenes="Q", pair_test=STARTS, ours=STARTS)
+
+    (one,) = results.measurements
+    assert (one.peer, one.error) == ("pair-test", "")
+    assert 0.5 < one.values["ours_share_requests_per_s"] < 2  # it is the same server twice
+    assert one.values["cpu_us"] > 0
+    assert one.seconds > 2 * TURNS * SHORT.turn
 
 
 def test_a_second_server_that_was_not_chosen_is_asked_for() -> None:

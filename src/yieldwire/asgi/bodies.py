@@ -71,10 +71,10 @@ class _Arrival:
 
     async def whole(self) -> bytes:
         """Return the whole body. Raises what `_next` does."""
-        pieces = [await self._next()]
-        while self._has_more:
-            pieces.append(await self._next())
-        return b"".join(pieces)
+        first = await self._next()
+        if not self._has_more:
+            return first
+        return b"".join([first, *[piece async for piece in self.pieces()]])
 
     async def pieces(self) -> AsyncGenerator[bytes, None]:
         """Yield the body as it comes. Raises what `_next` does."""

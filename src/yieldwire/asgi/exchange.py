@@ -17,7 +17,7 @@ from yieldwire.asgi.pages.form import Form
 from yieldwire.asgi.pages.link import NO_LINKS, Links, site_path
 from yieldwire.asgi.safety import Incoming
 from yieldwire.asgi.servers import is_servers_own, send_together
-from yieldwire.deadline import Unfinished, at_once
+from yieldwire.deadline import rest_of
 from yieldwire.errors import (
     CallError,
     ErrorObject,
@@ -332,8 +332,8 @@ async def within(seconds: float, sending: Awaitable[None]) -> None:
     Raises:
         BrokenOff: If it takes longer than ``seconds``.
     """
-    rest = at_once(sending)
-    if isinstance(rest, Unfinished):
+    rest = rest_of(sending)
+    if rest is not None:
         try:
             await rest.within(seconds)
         except TimeoutError:

@@ -6,7 +6,7 @@ from typing import Final
 from yieldwire.asgi.exchange import BrokenOff, Exchange
 from yieldwire.asgi.servers import chunked_transport_of, write_chunk
 from yieldwire.codecs import Encoder
-from yieldwire.deadline import Unfinished, at_once
+from yieldwire.deadline import Unfinished, rest_of
 from yieldwire.log.events import Block, EventType
 from yieldwire.runs.access import Caller
 from yieldwire.runs.outlet import Outlet
@@ -83,7 +83,7 @@ class StreamOutlet(Outlet):
         body = self.frames(block)
         if body:
             message = {"type": "http.response.body", "body": body, "more_body": True}
-            self.rest = self._context.run(at_once, self._send(message))
+            self.rest = self._context.run(rest_of, self._send(message))
             if self.rest is not None:
                 self.wake()
         return True

@@ -96,7 +96,8 @@ class Backpressure:
     def close(self) -> None:
         """Stop pausing the run: its end waits for nobody."""
         self._limit = sys.maxsize
-        self._release()
+        if self._room is not None:
+            self._release()
 
     def _release(self) -> None:
         if self._room is not None:

@@ -122,7 +122,10 @@ class Pending(Budget):
         if len(data) == 1:
             self._pending, body = (), data[0] + b"\n"
         else:
-            data = self._cut()
+            if self._pending_bytes <= BLOCK_BYTES and len(data) <= MOST_BLOCK_EVENTS:
+                self._pending = ()
+            else:
+                data = self._cut()
             body, last = b"\n".join([*data, b""]), self._seq + len(data)
         if not body.isascii():
             body = one_line(body)

@@ -252,7 +252,7 @@ class Worker:
                 claim = partial(self._store.claim, run_id, lease=self._lease)
                 run = await with_backoff(claim, self._patience, run_id, exc)
         # With a lease, or to resume, others have a turn before the attempt can be found.
-        is_kept = run.seq or self._lease is not None or self._audiences
+        is_kept = run.seq > 0 or self._lease is not None or bool(self._audiences)
         audience = self.audience(run_id) if is_kept else Audience()
         attempt = Attempt(self._services, run, work, audience, self._own)
         attempt.is_leased = self._lease is not None

@@ -31,7 +31,7 @@ from yieldwire.asgi.websocket.message import (
     read_native,
 )
 from yieldwire.codecs.websocket import CloseCode, text_of
-from yieldwire.deadline import Unfinished, at_once
+from yieldwire.deadline import rest_of
 from yieldwire.errors import CallError, ProtocolError, RateLimited
 from yieldwire.tasks import Tasks
 
@@ -125,10 +125,10 @@ class Socket:
             self._over.set_result(code)
 
     async def _close(self, code: CloseCode) -> None:
-        closing = at_once(self._send({"type": "websocket.close", "code": int(code)}))
-        if isinstance(closing, Unfinished) and code is not CloseCode.STALLED:
+        rest = rest_of(self._send({"type": "websocket.close", "code": int(code)}))
+        if rest is not None and code is not CloseCode.STALLED:
             with suppress(TimeoutError):
-                await closing.within(self._site.app.timing.stall_timeout)
+                await rest.within(self._site.app.timing.stall_timeout)
 
     def _watch(self) -> None:
         """Close the socket if it is idle."""
@@ -259,8 +259,8 @@ class Socket:
             if self._over.done():
                 return
             try:
-                rest = at_once(self._send({"type": "websocket.send", "text": text}))
-                if isinstance(rest, Unfinished):
+                rest = rest_of(self._send({"type": "websocket.send", "text": text}))
+                if rest is not None:
                     # Events are also sent by the task of their run: the time limit belongs to the
                     # one that awaits what is left, which continues here.
                     await asyncio.sleep(0)

@@ -220,14 +220,14 @@ class MemoryStore(MemoryDeliveries, MemoryQueue, MemoryRevocations, QuickLogs):
         entry = self._entry(run_id)
         step = transitions.restart(entry.current(), fence, self._clock.now(), delay)
         entry.lease_until = None
-        return self._take(entry, step)
+        self._take(entry, step)
+        return entry.current()
 
     async def request_cancel(self, run_id: str, reason: str, /) -> RunRecord:
         """Ask a run to stop."""
         entry = self._entry(run_id)
-        return self._take(
-            entry, transitions.ask_to_stop(entry.current(), reason, self._clock.now())
-        )
+        self._take(entry, transitions.ask_to_stop(entry.current(), reason, self._clock.now()))
+        return entry.current()
 
     async def asked_to_stop(self, run_ids: Collection[str], /) -> Mapping[str, str]:
         """Return why runs must be cancelled, of those among these that must."""
@@ -238,7 +238,7 @@ class MemoryStore(MemoryDeliveries, MemoryQueue, MemoryRevocations, QuickLogs):
             if record.cancel_reason is not None and record.ended_at is None
         }
 
-    def _take(self, entry: Entry, step: tuple[RunRecord, Block | None]) -> RunRecord:
+    def _take(self, entry: Entry, step: tuple[RunRecord, Block | None]) -> None:
         was_live = entry.record.ended_at is None
         entry.record, block = step
         has_ended = entry.record.ended_at is not None
@@ -255,7 +255,6 @@ class MemoryStore(MemoryDeliveries, MemoryQueue, MemoryRevocations, QuickLogs):
             self._end(entry)
         if entry.record.webhooks or entry.record.question_webhooks:
             self._post(deliveries_of(entry.record, block))
-        return entry.current()  # the block can have trimmed the log
 
     def _end(self, entry: Entry) -> None:
         record, entry.lease_until = entry.record, None

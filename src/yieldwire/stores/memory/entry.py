@@ -93,7 +93,8 @@ class Entry(Awaited):
 
     def add(self, block: Block) -> None:
         """Append ``block`` to the log as a piece of its own, and wake the waiting readers."""
-        self._settle()
+        if self.tail:
+            self._settle()
         self.pack = None
         self.pieces.append(block)
         self.seq = last = block.last
@@ -105,8 +106,6 @@ class Entry(Awaited):
     def _settle(self) -> None:
         """Pack the tail."""
         tail = self.tail
-        if not tail:
-            return
         bodies, times = tail[::2], tail[1::2]
         tail.clear()
         if self.pack is None or self.pack.is_full:
@@ -117,7 +116,8 @@ class Entry(Awaited):
 
     def page(self, after: int, max_bytes: int) -> Sequence[Block]:
         """Return the blocks after ``after``, the first one cut there, about ``max_bytes``."""
-        self._settle()
+        if self.tail:
+            self._settle()
         page, size, place = list[Block](), 0, 0
         if after >= self.first_seq:
             place = bisect_right(self.pieces, after + 1, key=_FIRST) - 1
@@ -157,7 +157,8 @@ class Entry(Awaited):
         record = self.record
         size = _RUN_BYTES + len(record.input) + len(record.context)
         size += _TIME_BYTES * (self.seq - self.first_seq + 1)
-        self._settle()
+        if self.tail:
+            self._settle()
         for piece in self.pieces:
             size += len(piece.body) + _BLOCK_BYTES
         if record.labels:
