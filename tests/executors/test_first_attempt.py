@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+from pydantic_core import to_json
 
 from tests.support.runs import SOON, opened
-from yieldwire.actions.context import Context
+from yieldwire.actions.context import Context, RequestFacts
 from yieldwire.app import App
 from yieldwire.clock import Timing
 from yieldwire.errors import StoreError, Unavailable
@@ -294,6 +295,29 @@ async def test_an_action_does_not_begin_if_its_lease_was_over_when_its_run_was_c
 
     assert after.status is Status.FAILED
     assert begun == []
+
+
+@pytest.mark.parametrize("retries", [0, 1])
+async def test_a_run_whose_process_died_before_its_first_step_is_interrupted_or_starts_again(
+    retries: int,
+) -> None:
+    clock = MovingClock()
+    store = Steps(clock=clock)
+    # What such a process leaves: a run that is created and claimed.
+    facts = to_json({"state": {}, "request": RequestFacts().to_dict()})
+    left = RunRecord(new_run_id(), "stream", "somebody", context=facts, retries=retries)
+    await store.create(left, Admission(lease=QUIET.lease, claims=True))
+    async with opened(App(store=store, timing=QUIET, clock=clock)) as app:
+        app.action(retries=retries)(stream)
+        await app.sweep()
+        before = await store.get(left.id)
+        clock.advance(QUIET.lease + 1)
+        await app.sweep()
+        after = await ended(app, left.id)
+
+    assert before.status is Status.RUNNING  # it can still be alive
+    assert (after.status, after.attempt) == [(Status.FAILED, 1), (Status.COMPLETED, 2)][retries]
+    assert begun == [2] * retries
 
 
 async def test_two_starts_with_one_place_for_uploads_are_one_run(tmp_path: Path) -> None:

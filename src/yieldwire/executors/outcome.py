@@ -9,9 +9,8 @@ from pydantic_core import to_json
 
 from yieldwire.actions.action import Action
 from yieldwire.actions.shape import Shape
-from yieldwire.errors import CallError, InternalError, RunError, RunInterrupted, YieldwireError
+from yieldwire.errors import CallError, InternalError, RunError, YieldwireError
 from yieldwire.errors.debug import cut, debug_of, place_of
-from yieldwire.log.events import Block, EventType
 from yieldwire.log.jsonvalue import check_readable
 from yieldwire.log.misfit import invalid_output
 from yieldwire.log.run import RunRecord
@@ -38,12 +37,6 @@ def result_data(action: Action[..., Any, Any], result: object) -> bytes:
         unsaid = invalid_output(action.name, "result", result, exc)
         unsaid.add_note(place_of(action.function))
         raise unsaid from exc
-
-
-def interrupted(run: RunRecord) -> Block:
-    """Return the block that ends a run which was claimed to be ended, as it cannot be executed."""
-    data = to_json(RunInterrupted().error_object(run.id).to_dict())
-    return Block.of_event(run.id, run.seq + 1, EventType.ERROR, data, run.started_at or 0.0)
 
 
 def error_data(run: RunRecord, exc: BaseException, *, shows_debug: bool) -> bytes:

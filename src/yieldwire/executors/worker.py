@@ -15,14 +15,13 @@ from types import FrameType
 from typing import Final, TypeAlias, TypeVar
 from weakref import WeakValueDictionary
 
-from yieldwire.errors import Fenced, NotFound, RunInterrupted, StoreError, Unavailable
-from yieldwire.errors.debug import cut
+from yieldwire.errors import Fenced, NotFound, StoreError, Unavailable
 from yieldwire.executors import Holder, Loader, Prepared, Work
 from yieldwire.executors.attempt import INTERRUPTED, Attempt
 from yieldwire.executors.audience import Audience
 from yieldwire.executors.backoff import with_backoff
+from yieldwire.executors.endings import Endings
 from yieldwire.executors.leases import LeaseKeeper
-from yieldwire.executors.outcome import interrupted
 from yieldwire.executors.past import Past
 from yieldwire.executors.services import Services
 from yieldwire.executors.stepper import Stepper
@@ -57,6 +56,7 @@ class Worker:
         self._store, self._limits = services.store, services.limits
         # If runs are not leased, nobody else would ever end them.
         self._patience = math.inf if lease is None else services.limits.store_patience
+        self._endings = Endings(services, ended, lease=lease, patience=self._patience)
         self._runs, self._chores = Tasks(), Tasks()
         self._own: Final = self._chores.own
         self._attempts: dict[str, Attempt] = {}
@@ -148,7 +148,7 @@ class Worker:
             await attempt.abandon()
             return
         await attempt.hand_over()
-        await self._release(attempt.run)
+        await self._endings.release(attempt.run)
 
     async def _execute(
         self, run_id: str, run: RunRecord | None, work: Work | None, claimed_at: float | None
@@ -197,7 +197,7 @@ class Worker:
         try:
             return self._load(run)
         except Exception as exc:  # noqa: BLE001 - it must end
-            await self._give_up(run_id, exc)
+            await self._endings.give_up(run_id, exc)
             return None
 
     def _leave(self, run_id: str, work: Work | None, task: asyncio.Task[None]) -> None:
@@ -223,7 +223,7 @@ class Worker:
         elif task.cancelled() and attempt is None and self._lease is None:
             # By other code, before there was an attempt that could write the run's end; if runs
             # are leased, a sweep does.
-            self._own(self._interrupt(run_id))
+            self._own(self._endings.interrupt(run_id))
 
     def _begin_later(self, run_id: str, delay: float) -> None:
         def begin() -> None:
@@ -231,14 +231,6 @@ class Worker:
             self.begin(run_id)
 
         self._delayed[run_id] = asyncio.get_running_loop().call_later(delay, begin)
-
-    async def _interrupt(self, run_id: str) -> None:
-        with suppress(Fenced, NotFound):
-            run = await self._ask(run_id, partial(self._store.get, run_id))
-            if run.status is Status.RUNNING:  # claimed, but the answer was lost
-                await self._end_interrupted(run)
-            else:
-                await self._give_up(run_id, RunInterrupted())
 
     async def _claimed(
         self, run_id: str, run: RunRecord | None, work: Work, claimed_at: float
@@ -272,19 +264,6 @@ class Worker:
         # A detached run does not need readers, so it does not wait for them.
         audience.begin(run.seq, sys.maxsize if run.detached else self._limits.ahead_bytes)
         return attempt
-
-    async def _give_up(self, run_id: str, exc: Exception) -> None:
-        # It needs something that no longer exists: an action, a file.
-        logger.error("the run cannot be executed", exc_info=cut(exc), extra={"run_id": run_id})
-        claim = partial(self._store.claim, run_id, lease=self._lease)
-        await self._end_interrupted(await self._ask(run_id, claim))
-
-    async def _end_interrupted(self, run: RunRecord) -> None:
-        append = partial(self._store.append, after=run.seq, fence=run.fence)
-        await self._ask(run.id, partial(append, run.id, interrupted(run)))
-        self._services.watch.run_ended(run.changed(status=Status.FAILED, seq=run.seq + 1))
-        await self._ended(run)
-        await self._services.families.end(run.id)
 
     async def _confirm(self, attempt: Attempt, asked_at: float, lease: float) -> None:
         """Renew the lease of an attempt that has not begun, if it was claimed a while ago.
@@ -357,9 +336,9 @@ class Worker:
                 elif run.status is not Status.RUNNING or run.fence != fence:
                     continue
                 elif self._lease is None:
-                    await self._end_interrupted(run)
+                    await self._endings.end(run)
                 else:
-                    await self._release(run)
+                    await self._endings.release(run)
 
     def left(self) -> Left:
         """Return the unfinished runs, after a close or when the loop is gone."""
@@ -382,12 +361,6 @@ class Worker:
     async def _wait_unless_forced(self, seconds: float) -> None:
         waits = [self._own(self._runs.wait(seconds)), self._own(self._is_forced.wait())]
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-
-    async def _release(self, run: RunRecord) -> None:
-        try:
-            await self._store.heartbeat(run.id, fence=run.fence, lease=0)
-        except (Fenced, NotFound, StoreError):
-            logger.warning("the run is left until its lease runs out", extra={"run_id": run.id})
 
     @staticmethod
     def attempt_in(frame: FrameType) -> Holder | None:
