@@ -3,7 +3,7 @@
 import asyncio
 import functools
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from types import MethodType
 from typing import Any
 
@@ -15,7 +15,9 @@ from uvicorn.protocols.http import h11_impl, httptools_impl
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.websockets import websockets_sansio_impl, wsproto_impl
 
-from tests.support.calls import Message, get
+from tests.support.calls import Message, get, post
+from tests.support.runs import SOON
+from yieldwire import Actions
 from yieldwire.asgi.servers import (
     chunked_transport_of,
     is_servers_own,
@@ -24,6 +26,7 @@ from yieldwire.asgi.servers import (
     send_together,
     write_chunk,
 )
+from yieldwire.clock import Timing
 from yieldwire.codecs.sse import SSEEncoder
 from yieldwire.log.events import Block
 from yieldwire.testing.contract.harness import chunks
@@ -297,6 +300,35 @@ async def test_a_stream_that_is_over_is_one_write() -> None:
 
     assert pipe.writes == 1
     assert pipe.written.endswith(b"\r\n\r\n6\r\nevents\r\n0\r\n\r\n")
+
+
+async def test_a_stream_that_waits_for_its_first_event_has_begun_with_one_write() -> None:
+    actions = Actions(timing=Timing(head_wait=0.0))
+
+    @actions.action
+    async def wait() -> AsyncIterator[int]:
+        await asyncio.Event().wait()
+        yield 1
+
+    call, pipe = post("/wait", headers=[("accept", SSEEncoder.media_type)]), Pipe()
+    body = [{"type": "http.request", "body": call.body[0], "more_body": False}]
+
+    async def receive() -> Message:
+        if not body:
+            await asyncio.Event().wait()
+        return body.pop()
+
+    async with actions.lifespan(), asyncio.timeout(SOON), asyncio.TaskGroup() as group:
+        send = httptools_cycle(pipe).send
+        answering = group.create_task(actions(call.scope(), receive, send))
+        while not pipe.writes:  # noqa: ASYNC110 - of the server's
+            await asyncio.sleep(0)
+        written, writes = pipe.written, pipe.writes
+        answering.cancel()
+
+    assert writes == 1
+    assert written.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert b"event: run\n" in written
 
 
 @pytest.mark.parametrize("wrap", [wrap for wrap in WRAPPERS if wrap is not wrapt.ObjectProxy])

@@ -222,16 +222,21 @@ async def _begin(  # noqa: PLR0913 - as above
     opening = encoder.opening(place, state)
     if standing is not None and not opening:
         opening = encoder.state(place, state)
-    await exchange.send_head(200, stream_head(encoder, headers))
+    head, has_news = stream_head(encoder, headers), last > place.seq
     if exchange.method == "HEAD":
-        await exchange.send_body(b"")
+        await exchange.send_start(200, head, b"")
         return None
+    if opening and not has_news:
+        await exchange.within_time(exchange.send_start(200, head, opening, more=True))
+        opening = b""
+    else:
+        await exchange.send_head(200, head)
     followed = None
     if run.queue is not None or standing is not None:
         followed = FollowedRun(site.app.standings, run, standing, reader.interrupt)
     keepalive = site.app.timing.keepalive
     streaming = Streaming(exchange, reader, encoder, place, keepalive, followed)
-    is_over = await streaming.begin(opening, page, has_news=last > place.seq)
+    is_over = await streaming.begin(opening, page)
     return None if is_over else streaming
 
 

@@ -79,19 +79,14 @@ class Streaming:
         is_direct = followed is None and exchange.sends_from_any_task
         reader.begin(place.seq, self._sending if is_direct else None, mark=place.mark)
 
-    async def begin(self, opening: bytes, page: Sequence[Block], *, has_news: bool) -> bool:
-        """Send what there is, and return whether that is all; if not, `follow` sends the rest.
+    async def begin(self, opening: bytes, page: Sequence[Block]) -> bool:
+        """Send what there is if that is all, and return whether it was; else `follow` sends it.
 
-        ``page`` is what the reader has read first, and is sent here if it ends the log;
-        ``has_news`` says that there is something, so that it and ``opening`` are sent as one
-        message.
+        ``opening`` is sent before the first event, and ``page`` is what the reader has read first.
 
         Raises:
             BrokenOff: If the format cannot say how the run ended, and it did not complete.
         """
-        if not has_news and opening:
-            await self._send(opening)
-            opening = b""
         end = page[-1].end if page else None
         if end is None or self._has_no_access():
             self._ahead = opening
