@@ -104,7 +104,7 @@ class Entry(Awaited):
         self.wake()
 
     def _settle(self) -> None:
-        """Pack the tail."""
+        """Pack the tail, in which there is something."""
         tail = self.tail
         bodies, times = tail[::2], tail[1::2]
         tail.clear()
