@@ -8,7 +8,7 @@ from typing import Any, Final
 from pydantic_core import to_json
 
 from yieldwire.actions.action import Action
-from yieldwire.asgi.exchange import Exchange, run_headers
+from yieldwire.asgi.exchange import Exchange, Headers, run_headers
 from yieldwire.asgi.followpage import posted_form
 from yieldwire.asgi.jsonanswer import answer_when_ended
 from yieldwire.asgi.negotiation import HTML, JSON, SSE, Format, preferences
@@ -222,22 +222,26 @@ async def _begin(  # noqa: PLR0913 - as above
     opening = encoder.opening(place, state)
     if standing is not None and not opening:
         opening = encoder.state(place, state)
-    head, has_news = stream_head(encoder, headers), last > place.seq
+    head = stream_head(encoder, headers)
     if exchange.method == "HEAD":
         await exchange.send_start(200, head, b"")
         return None
-    if opening and not has_news:
-        await exchange.within_time(exchange.send_start(200, head, opening, more=True))
-        opening = b""
-    else:
-        await exchange.send_head(200, head)
+    opening = await _send_head(exchange, head, opening, has_news=last > place.seq)
     followed = None
     if run.queue is not None or standing is not None:
         followed = FollowedRun(site.app.standings, run, standing, reader.interrupt)
-    keepalive = site.app.timing.keepalive
-    streaming = Streaming(exchange, reader, encoder, place, keepalive, followed)
+    streaming = Streaming(exchange, reader, encoder, place, site.app.timing.keepalive, followed)
     is_over = await streaming.begin(opening, page)
     return None if is_over else streaming
+
+
+async def _send_head(exchange: Exchange, head: Headers, opening: bytes, *, has_news: bool) -> bytes:
+    """Send the head, and ``opening`` with it unless events follow; return what is not sent yet."""
+    if has_news or not opening:
+        await exchange.send_head(200, head)
+        return opening
+    await exchange.within_time(exchange.send_start(200, head, opening, more=True))
+    return b""
 
 
 def _status_after(page: Sequence[Block]) -> Status:
