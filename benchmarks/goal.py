@@ -235,13 +235,13 @@ GOALS: Final = [
     ),
     Goal(
         "Q-rate",
-        "Q, rate in turn with Starlette, of its",
+        "Q, rate in turns, of Starlette's",
         ">= 1.5 x",
         cost("starlette", "Q", "ours_share_requests_per_s"),
     ),
     Goal(
         "Q-first",
-        "Q, first event's p99 in turn with Starlette, of its",
+        "Q, first event's p99 in turns, of Starlette's",
         "<= 1 x",
         cost("starlette", "Q", "ours_share_ttfe_p99_ms"),
     ),

@@ -1,4 +1,4 @@
-"""Scenes O and Q: two servers at once or in turn; other tenants of the machine affect both."""
+"""Scenes O and Q: two servers at once or in turn, as other tenants affect both alike."""
 
 import statistics
 import time
@@ -88,8 +88,8 @@ def in_turn(turns: Sequence[tuple[Values, Values]]) -> Values:
         shares = [own[name] / theirs[name] for theirs, own in turns]
         values[name] = statistics.median(theirs[name] for theirs, _ in turns)
         values[f"ours_{name}"] = statistics.median(own[name] for _, own in turns)
-        values[f"ours_share_{name}"] = statistics.median(shares)
-        lower, _, upper = statistics.quantiles(shares, n=4)
+        lower, middle, upper = statistics.quantiles(shares, n=4)
+        values[f"ours_share_{name}"] = middle
         values |= {f"ours_share_{name}_lower": lower, f"ours_share_{name}_upper": upper}
     return values
 

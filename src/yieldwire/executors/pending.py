@@ -123,7 +123,7 @@ class Pending(Budget):
             self._pending, body = (), data[0] + b"\n"
         else:
             if self._pending_bytes <= BLOCK_BYTES and len(data) <= MOST_BLOCK_EVENTS:
-                self._pending = ()
+                self._pending = ()  # the same as `_cut`, without the calls
             else:
                 data = self._cut()
             body, last = b"\n".join([*data, b""]), self._seq + len(data)
