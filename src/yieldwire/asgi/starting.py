@@ -236,7 +236,7 @@ async def _begin(  # noqa: PLR0913 - as above
 
 
 async def _send_head(exchange: Exchange, head: Headers, opening: bytes, *, has_news: bool) -> bytes:
-    """Send the head, and ``opening`` with it unless events are there; return what is not sent yet."""
+    """Send the head, with ``opening`` unless events are there; return what is not sent yet."""
     if has_news or not opening:
         await exchange.send_head(200, head)
         return opening
